@@ -144,9 +144,13 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
 def from_bytes(encoded: bytes) -> SellergateError | None:
     """Decode a google.rpc.Status; return None when it is not Sellergate's."""
     try:
-        status = Status.FromString(encoded)
-    except DecodeError:
+        return _from_status(Status.FromString(encoded))
+    except DecodeError:  # of the status, or of one of its details
         return None
+
+
+def _from_status(status: Status) -> SellergateError | None:
+    """Return the error of a status; None when it is not Sellergate's. Raises DecodeError."""
     info = _first(status.details, details.ErrorInfo())
     if info is None or not info.domain.startswith(DOMAIN_PREFIX) or info.reason not in Reason.__members__:
         return None

@@ -13,7 +13,6 @@ OWN = {
     "services/edge/sellergate_edge/sign_in/sign_in.py",
     "services/gateway/sellergate_gateway/calls/pagination.py",
     "services/gateway/sellergate_gateway/captures/redis.py",
-    "services/gateway/sellergate_gateway/credentials/restricted_redis.py",
     "services/gateway/sellergate_gateway/quota/waiters.py",
     "services/token/sellergate_token/authorizations/redis.py",
 }

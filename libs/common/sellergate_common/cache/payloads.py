@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
+from sellergate_amazon import parsing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class TokenPayload:
     @classmethod
     def decode(cls, text: str) -> "TokenPayload":
         """Read the text of an entry. Raises ValueError, TypeError or KeyError for another shape."""
-        entry = json.loads(text)
+        entry = read_entry(text)
         access_token, refresh_token = _secret(entry["access_token"]), entry.get("refresh_token")
         return cls(
             access_token,
-            float(entry["expire_time"]),
-            float(entry["life"]),
+            parsing.seconds_in(entry, "expire_time"),
+            parsing.seconds_in(entry, "life"),
             _secret(refresh_token) if refresh_token else None,
         )
 
@@ -70,14 +71,22 @@ class CredentialsPayload:
     @classmethod
     def decode(cls, text: str) -> "CredentialsPayload":
         """Read the text of an entry. Raises ValueError, TypeError or KeyError for another shape."""
-        entry = json.loads(text)
+        entry = read_entry(text)
         return cls(
             _secret(entry["access_key_id"]),
             _secret(entry["secret_access_key"]),
             _secret(entry["session_token"]),
-            float(entry["expire_time"]),
-            float(entry["life"]),
+            parsing.seconds_in(entry, "expire_time"),
+            parsing.seconds_in(entry, "life"),
         )
+
+
+def read_entry(text: str) -> dict[str, Any]:
+    """Return the fields of an entry. Raises ValueError for another shape."""
+    try:
+        return parsing.object_of(json.loads(text))
+    except RecursionError:
+        raise ValueError("The entry of the cache is nested too deeply; it counts as missing.") from None
 
 
 def _secret(value: Any) -> SecretStr:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from sellergate_amazon import parsing
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
     RESTRICTED_CHANGES,
@@ -12,6 +13,7 @@ from sellergate_common.cache.keyspace import (
     RESTRICTED_PREFIX,
     restricted_key,
 )
+from sellergate_common.cache.payloads import read_entry
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.store import Codec, EntryStore
@@ -46,5 +48,6 @@ def _encode(token: AccessToken) -> str:
 
 
 def _decode(text: str) -> AccessToken:
-    entry = json.loads(text)
-    return AccessToken(SecretStr(entry["token"]), float(entry["expire_time"]), float(entry["life"]))
+    entry = read_entry(text)
+    expire_time, life = (parsing.seconds_in(entry, name) for name in ("expire_time", "life"))
+    return AccessToken(SecretStr(parsing.token_in(entry, "token")), expire_time, life)

@@ -84,7 +84,7 @@ class WaitQueue:
             sender, keys, factor, shift, *rest = json.loads(message)
             after = tuple(map(int, rest[0])) if rest else None
             names, change = tuple(map(str, keys)), Reschedule(float(factor), float(shift), after)
-        except (ValueError, TypeError):  # a message in another release's form
+        except (ValueError, TypeError, OverflowError, RecursionError):  # a message in another release's form
             return
         if sender != self._own:
             self.reschedule(names, change)

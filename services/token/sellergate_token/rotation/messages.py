@@ -11,7 +11,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Typ
 from pydantic.alias_generators import to_camel
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
-from sellergate_token.rotation.service import OLD_SECRET_LIFE, NewClientSecret, NewRefreshToken, Rotation, SecretExpiry
+from sellergate_token.rotation.service import (
+    NewClientSecret,
+    NewRefreshToken,
+    Rotation,
+    SecretExpiry,
+    old_secret_begin,
+)
 
 _Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 _Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
@@ -102,7 +108,7 @@ class _NewSecretMessage(_Notification):
             new.new_client_secret_expiry_time,
             new.old_client_secret_expiry_time,
             # A notification without a time is as old as the rotation, after which the old secret works for 7 days.
-            self.time or new.old_client_secret_expiry_time - OLD_SECRET_LIFE,
+            self.time or old_secret_begin(new.old_client_secret_expiry_time),
         )
 
 

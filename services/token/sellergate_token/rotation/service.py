@@ -5,7 +5,7 @@ The signed webhook and Amazon's queue may both deliver a rotation twice, late or
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -54,6 +54,14 @@ class SecretExpiry:
     client_id: SecretStr
     until: datetime
     reported_at: datetime | None = None
+
+
+def old_secret_begin(end: datetime) -> datetime:
+    """Return the time 7 days before the end of an old secret, or the first of all times where there is none."""
+    try:
+        return end - OLD_SECRET_LIFE
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 Rotation = NewRefreshToken | NewClientSecret | SecretExpiry
@@ -146,7 +154,7 @@ class Rotations:
             return True
         known = application.secret_expire_time
         is_ordered = new.issue_time is not None and application.secret_issue_time is not None
-        return not is_ordered and known is not None and new.until < known - OLD_SECRET_LIFE
+        return not is_ordered and known is not None and new.until < old_secret_begin(known)
 
     async def _expiry(self, expiry: SecretExpiry) -> bool:
         """Store the end of the present secret. A warning from before the last rotation is about the previous secret."""
@@ -155,7 +163,7 @@ class Rotations:
             "client_secret_ends", application_id=application.application_id, expire_time=expiry.until.isoformat()
         )
         previous_end = application.previous_secret_expire_time
-        rotations = application.secret_issue_time, previous_end and previous_end - OLD_SECRET_LIFE
+        rotations = application.secret_issue_time, previous_end and old_secret_begin(previous_end)
         outdated = expiry.reported_at is not None and any(
             time is not None and expiry.reported_at < time for time in rotations
         )

@@ -43,6 +43,11 @@ def test_an_empty_refresh_token_is_none() -> None:
         '"text"',
         "{}",
         TOKEN_TEXT.replace('"Atza|\\u00e9"', "5").replace("access_token", "a"),
+        "[" * 100_000,
+        TOKEN_TEXT.replace("3600.0", "9" * 400),
+        CREDENTIALS_TEXT.replace("900.0", "9" * 400),
+        TOKEN_TEXT.replace("3600.0", "NaN"),
+        CREDENTIALS_TEXT.replace("900.0", "Infinity"),
     ],
 )
 def test_another_shape_is_refused(payload: type[TokenPayload | CredentialsPayload], text: str) -> None:

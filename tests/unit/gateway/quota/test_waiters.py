@@ -63,7 +63,13 @@ async def test_a_slot_that_moves_beyond_the_longest_wait_is_refused_at_once() ->
     assert caught.value.retry_after == pytest.approx(50, abs=1)
 
 
-@pytest.mark.parametrize("message", ["", "{}", "[1]", '["x", ["k"], "a", 0]', '["x", 5, 1, 0]'])
+_HUGE = '["x", ["k"], ' + "9" * 400 + ", 0]"
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "{}", "[1]", '["x", ["k"], "a", 0]', '["x", 5, 1, 0]', _HUGE, '["x", ["k"], 1, 1, [1e999]]', "[" * 100_000],
+)
 async def test_unknown_messages_of_other_releases_are_ignored(message: str) -> None:
     WaitQueue(time.monotonic, uuid4().hex).forget(message)
 

@@ -79,6 +79,15 @@ def test_a_missing_publish_time_is_taken_from_the_event_or_the_old_secrets_end()
     assert issue_time(notificationMetadata=None) == datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
+def test_a_secret_whose_end_is_the_first_of_all_times_is_as_old_as_can_be() -> None:
+    message = {name: value for name, value in NEW.items() if name not in ("notificationMetadata", "eventTime")}
+    body = json.dumps(message).replace('"2026-12-01T10:00Z"', '"0001-01-01T00:00Z"').encode()
+    rotation = read_queue_message(body)
+    assert isinstance(rotation, NewClientSecret)
+    assert rotation.issue_time == datetime.min.replace(tzinfo=UTC)
+    assert order_of(body)[1] == rotation.issue_time.timestamp()
+
+
 def test_messages_of_a_client_are_ordered_by_amazons_times() -> None:
     client = "amzn1.application-oa2-client.1"
     time = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC).timestamp()

@@ -1,7 +1,7 @@
 """The application of rotations, on the account domain in memory and a test clock."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -129,6 +129,15 @@ async def test_a_warning_corrects_the_end_of_the_present_secret_only(world: Rota
     late = SecretExpiry(CLIENT, end, world.time - timedelta(hours=1))
     assert not await world.rotations.apply(late)
     assert await expiry_of(world, application_id) == world.time + timedelta(days=180)
+
+
+async def test_a_warning_after_a_secret_that_ended_with_the_first_of_all_times(world: RotationWorld) -> None:
+    application_id = await world.application()
+    first = datetime.min.replace(tzinfo=UTC)
+    assert await world.rotations.apply(replace(new_secret(world), old_until=first))
+    end = world.time + timedelta(days=12)
+    assert await world.rotations.apply(SecretExpiry(CLIENT, end, world.time))
+    assert await expiry_of(world, application_id) == end
 
 
 async def test_a_refresh_token_is_stored_only_after_it_has_worked(world: RotationWorld) -> None:
