@@ -5,7 +5,7 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -123,16 +123,26 @@ class CacheSettings(Settings):
         return self
 
 
+def url_parts(url: str) -> SplitResult:
+    """Return the parts of a URL. Raises ValueError that shows no part of it, since it may hold a password anywhere."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must be a URL whose host and port are valid") from None
+    return parts
+
+
 def secure_url(url: str) -> str:
     """Check a URL that receives secrets: https, or http on this machine; without a query. Raises ValueError."""
-    if urlsplit(url).query:
+    if url_parts(url).query:
         raise ValueError("must be a URL with a host, and without user, query or fragment")
     return secure_url_with_query(url)
 
 
 def secure_url_with_query(url: str) -> str:
     """Check a URL as secure_url does, but allow a query. Raises ValueError."""
-    parts = urlsplit(url)
+    parts = url_parts(url)
     if not parts.hostname or parts.username or parts.fragment:
         raise ValueError("must be a URL with a host, and without user or fragment")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):

@@ -1,12 +1,13 @@
 """Settings: every fault at once, secrets from files, and no value in a message."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.crypto.sealing import ring_text
-from sellergate_common.settings import Port, Settings, SettingsError, read_settings, secure_url
+from sellergate_common.settings import Port, Settings, SettingsError, read_settings, secure_url, secure_url_with_query
 
 
 class Example(Settings):
@@ -80,3 +81,14 @@ def test_good_urls(url: str) -> None:
 def test_bad_urls(url: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         secure_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[u:hunter2@a", "https://u:hunter2@a:b/", "https://a:hunter2", "https://a\u2100hunter2"]
+)
+@pytest.mark.parametrize("check", [secure_url, secure_url_with_query])
+def test_a_refused_url_is_not_repeated(check: Callable[[str], str], url: str) -> None:
+    with pytest.raises(ValueError, match="must be a URL") as caught:
+        check(url)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__

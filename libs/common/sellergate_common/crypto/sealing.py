@@ -90,8 +90,9 @@ def ring_entries(text: str) -> dict[str, str]:
     entries: dict[str, str] = {}
     for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
         kid, _, encoded = line.partition(" ")
-        if not _KEY_ID.fullmatch(kid) or kid in entries:
-            raise ValueError(f"line {number} of the key ring needs a key id of its own; {_HOW_TO}")
+        # A word without an ID may be a key, so that no message names it.
+        if not encoded or not _KEY_ID.fullmatch(kid) or kid in entries:
+            raise ValueError(f"line {number} of the key ring needs a key id of its own, and a key; {_HOW_TO}")
         entries[kid] = encoded.strip()
     if not entries:
         raise ValueError(f"the key ring has no key; {_HOW_TO}")

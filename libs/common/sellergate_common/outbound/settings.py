@@ -1,17 +1,16 @@
 """Settings of outgoing HTTP. The defaults are the environment variables that other programs use too."""
 
 import os
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, FilePath, SecretStr
+from pydantic import AfterValidator, FilePath, SecretStr, model_validator
 
 from sellergate_common.outbound.route import LOOPBACK, Route
-from sellergate_common.settings import Settings
+from sellergate_common.settings import Settings, url_parts
 
 
 def _proxy(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
+    parts = url_parts(url.get_secret_value())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ValueError("must be a URL of a proxy, as in http://user:password@proxy.example.com:3128")
     return url
@@ -27,6 +26,11 @@ class OutboundSettings(Settings):
     outbound_ca_bundle: FilePath | None = None
     """PEM file of authorities in place of the system's; by default that of SSL_CERT_FILE."""
 
+    @model_validator(mode="after")
+    def _can_read_the_environment(self) -> Self:
+        _ = self.outbound
+        return self
+
     @property
     def outbound(self) -> Route:
         """The route of outgoing HTTP."""
@@ -40,7 +44,14 @@ def _of_environment(scheme: str) -> SecretStr | None:
     url = _variable(f"{scheme.upper()}_PROXY") or _variable("ALL_PROXY")
     if not url:
         return None
-    return SecretStr(url if "://" in url else f"http://{url}")
+    url = url if "://" in url else f"http://{url}"
+    try:
+        url_parts(url)
+    except ValueError as error:
+        raise ValueError(
+            f"HTTPS_PROXY, HTTP_PROXY or ALL_PROXY: {error}, as in http://proxy.example.com:3128"
+        ) from None
+    return SecretStr(url)
 
 
 def _variable(name: str) -> str:

@@ -94,6 +94,12 @@ def test_a_bad_key_ring_is_refused_with_what_to_do(text: str) -> None:
         KeyRing.parse(text)
 
 
+def test_a_key_without_an_id_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match="line 1 of the key ring needs a key id of its own, and a key") as caught:
+        KeyRing.parse("short-but-secret")
+    assert "short-but-secret" not in str(caught.value)
+
+
 def test_keys_show_up_in_no_repr() -> None:
     key = line("k1")
     assert key.split()[1][:20] not in repr(KeyRing.parse(key))

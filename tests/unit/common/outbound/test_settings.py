@@ -67,3 +67,17 @@ def test_a_bundle_of_authorities_must_be_a_file(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("SELLERGATE_OUTBOUND_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(SettingsError, match="SELLERGATE_OUTBOUND_CA_BUNDLE"):
         read_settings(OutboundSettings)
+
+
+@pytest.mark.parametrize("variable", ["SELLERGATE_OUTBOUND_PROXY", "HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    "url", ["http://[u:hunter2@proxy.test", "http://u:hunter2@proxy.test:x", "http://u@p.test:hunter2"]
+)
+def test_an_unreadable_proxy_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, variable: str, url: str
+) -> None:
+    monkeypatch.setenv(variable, url)
+    with pytest.raises(SettingsError, match="must be a URL") as caught:
+        read_settings(OutboundSettings)
+    assert variable.upper() in str(caught.value)
+    assert "hunter2" not in str(caught.value)
