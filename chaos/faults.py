@@ -33,7 +33,7 @@ DATA_KINDS = {
     "lwa 429": "LWA throttles half of all exchanges",
     "lwa 503": "LWA responds with a page of status 503 to half of all exchanges",
     "lwa garbage": "LWA responds with broken JSON, wrong types or another charset to half of all exchanges",
-    "lwa storm": "LWA is unreachable while 200 callers of accounts without a cached token wait at each token service",
+    "lwa storm": "LWA does not respond while 200 callers without a token arrive at each token service at once, and wait 30 s",
     "sts throttle": "STS throttles half of all requests",
     "sts garbage": "STS responds with a page to half of all requests",
 }
@@ -88,6 +88,11 @@ class Fault:
         if self.name == "lwa storm":
             return MANY
         return REPLICAS["token"] if self.place == "redis" else 0
+
+    @property
+    def delays_exchanges(self) -> bool:
+        """Whether an exchange may reach LWA long after it was sent, so that its grant has been replaced in the meantime."""
+        return self.place == "token->lwa" or self.name == "lwa storm"
 
     @property
     def throttles(self) -> int:

@@ -57,6 +57,9 @@ class History:
     delays: list[tuple[float, float]] = field(default_factory=list)
     """When processes waited for a processor, and the most seconds of one of them: a busy machine, and no fault of the services."""
 
+    lost: list[str] = field(default_factory=list)
+    """What the services can do no longer after a fault."""
+
     def failed(self) -> Iterator[Operation]:
         """Yield the operations that failed."""
         return (one for one in self.operations if one.ended and not one.is_ok)

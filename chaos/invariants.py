@@ -64,6 +64,7 @@ def check(seen: Seen, known: Known) -> list[Violation]:
         *_executions(seen),
         *_changes(seen),
         *_quota(seen),
+        *(Violation("capacity", words) for words in seen.history.lost),
     ]
     known.exchanged |= {exchange["grant"] for exchange in seen.journal["exchanges"]}
     return found
@@ -94,7 +95,7 @@ def _exchanges(seen: Seen, known: Known) -> Iterator[Violation]:
             continue
         counts[one["seller"], one["grant"]] += 1
         number, required = account.number_of(one["grant"]), account.required(one["at"], TRUST_SECONDS)
-        if number < required:
+        if number < required and not any(fault.delays_exchanges for fault in seen.scenario.faults):
             yield Violation("newest", f"grant {number} was exchanged 5 s after grant {required} was acknowledged")
     for (seller, grant), count in counts.items():
         allowed = extra + (0 if grant in known.exchanged else 1)

@@ -91,7 +91,7 @@ class Load:
             result = await work
             done.outcome = "OK"
             if isinstance(result, httpx.Response) and result.status_code >= httpx.codes.BAD_REQUEST:
-                done.outcome, done.message = _problem(result)
+                done.outcome, done.message = problem_of(result)
                 return done, None
             return done, result
         except SellergateError as error:
@@ -205,12 +205,14 @@ class Load:
         await self._do("rest list", account, self.edge.get("/api/amazon/accounts"), seconds=CHANGE_SECONDS)
 
 
-def _problem(response: httpx.Response) -> tuple[str, str]:
-    """Return the reason and the text of a problem document; UNTYPED for any other response."""
+def problem_of(response: httpx.Response) -> tuple[str, str]:
+    """Return the reason and the text of a problem document, or AMAZON_<status> for Amazon's own; UNTYPED for any other response."""
     try:
         document = response.json()
+        if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR and document.get("errors"):
+            return f"AMAZON_{response.status_code}", str(document["errors"])
         return str(document["reason"]), str(document.get("detail", ""))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "UNTYPED", f"{response.status_code} {response.text[:200]}"
 
 

@@ -195,9 +195,10 @@ class Relays:
         for relay in self.links[link]:
             self._run(relay.end())
 
-    def connections(self) -> int:
-        """Return the number of connections that are open through all relays."""
-        return sum(len(relay._pairs) for relays in self.links.values() for relay in relays)
+    def connections(self, link: str = "") -> int:
+        """Return the number of connections that are open through the relays of a link, or through all."""
+        chosen = [self.links[link]] if link else list(self.links.values())
+        return sum(len(relay._pairs) for relays in chosen for relay in relays)
 
     def close(self) -> None:
         """End all relays and their thread."""

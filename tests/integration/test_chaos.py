@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from sellergate_devstack.processes.ports import LOOPBACK
 
 from chaos.faults import DATA_KINDS, LINKS, PROCESSES, Fault, Scenario, pairs, scenarios, singles
 from chaos.history import Grant, History, Operation
 from chaos.invariants import Known, Seen, check
+from chaos.load import problem_of
 from chaos.relays import KINDS, Relays
 from chaos.report import Document
 from chaos.run import choose
@@ -56,6 +58,19 @@ def test_an_interrupted_run_keeps_its_results_and_a_repeat_says_what_broke_befor
     last = Document.read(1, file)
     assert last.is_good("b")
     assert last.repeated == {"b": ["quota: too many"]}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (503, {"reason": "DEPENDENCY_UNAVAILABLE", "detail": "d"}, "DEPENDENCY_UNAVAILABLE"),
+        (403, {"errors": [{"code": "Unauthorized"}]}, "AMAZON_403"),
+        (500, {"errors": [{"code": "InternalFailure"}]}, "UNTYPED"),
+        (502, "<html>", "UNTYPED"),
+    ],
+)
+def test_a_response_without_a_reason_is_a_bug_unless_amazon_sent_it(status: int, body: object, reason: str) -> None:
+    assert problem_of(httpx.Response(status, json=body))[0] == reason
 
 
 @asynccontextmanager
@@ -164,6 +179,9 @@ def test_each_invariant_is_broken_by_what_it_forbids() -> None:
     throttled = seen()
     throttled.throttled = 4
     assert broken(throttled) == {"quota"}
+    lost = seen()
+    lost.history.lost.append("32 exchanges ran at once before the storm, and 18 after it")
+    assert broken(lost) == {"capacity"}
     twice = seen()
     twice.versions = {0: 6}
     assert broken(twice) == {"once"}
