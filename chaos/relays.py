@@ -95,6 +95,12 @@ class Relay:
         if ended in ("blackhole", "refuse"):
             await self.listen()
 
+    async def end_dead(self) -> None:
+        """End the connections that carry nothing any more."""
+        for pair in list(self._pairs):
+            if pair.is_dead:
+                pair.end(reset=False)
+
     async def stop(self) -> None:
         """Stop to listen, and end all connections."""
         self._stop_listening()
@@ -199,6 +205,17 @@ class Relays:
         """Return the number of connections that are open through the relays of a link, or through all."""
         chosen = [self.links[link]] if link else list(self.links.values())
         return sum(len(relay._pairs) for relays in chosen for relay in relays)
+
+    @property
+    def dead(self) -> int:
+        """The number of connections that carry nothing any more, and that neither side has given up."""
+        return sum(pair.is_dead for relays in self.links.values() for relay in relays for pair in list(relay._pairs))
+
+    def end_dead(self) -> None:
+        """End the connections that carry nothing any more, so that they disturb no later fault."""
+        for relays in self.links.values():
+            for relay in relays:
+                self._run(relay.end_dead())
 
     def close(self) -> None:
         """End all relays and their thread."""

@@ -17,6 +17,8 @@ from chaos.quiescence import Logs, at_rest
 # The load before a fault, and the time without a failure that counts as recovered, in seconds.
 WARM_SECONDS, QUIET_SECONDS = 2.0, 3.0
 LONGEST_RECOVERY_SECONDS = 75.0
+# Until then a client has to find a dead connection, which it may use seldom: gRPC sends a ping after 30 s, and waits for 10 s.
+DEAD_SECONDS = 45.0
 CALLERS = 1
 _LOOK_SECONDS = 0.2
 _READS = 3
@@ -73,6 +75,7 @@ class Scenarios:
         finally:
             load.stop()
             await running
+            await asyncio.to_thread(world.relays.end_dead)
         rest, violations = await at_rest(world)
         journal = await world.get_control("journal")
         throttled = (await world.get_control("counters"))["throttled"] - throttled
@@ -111,7 +114,8 @@ async def _versions(load: Load) -> dict[int, int]:
 async def _until_quiet(load: Load, since: float, seconds: float) -> float | None:
     """Wait until no operation that began later has failed for `seconds`, and each kind has succeeded.
 
-    Return how long after `since` the last failing operation began; None after LONGEST_RECOVERY_SECONDS.
+    Wait also, for a time, while connections of the fault are dead and in use. Return how long after `since` the last failing
+    operation began; None after LONGEST_RECOVERY_SECONDS.
     """
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
@@ -122,6 +126,7 @@ async def _until_quiet(load: Load, since: float, seconds: float) -> float | None
                 last = max(last, one.began)
         done = Counter(one.kind for one in later if one.is_ok and one.began >= last)
         pending = any(not one.ended and one.began < now - seconds for one in later)
+        pending |= load.world.relays.dead > 0 and now - since < DEAD_SECONDS
         if now - last >= seconds and not pending and all(done[kind] for kind in load.kinds):
             return last - since
         if now - since > LONGEST_RECOVERY_SECONDS:

@@ -6,6 +6,7 @@ from sellergate_devstack.servers.redis import NoRedis, find_redis
 
 from chaos.report import line_of
 from chaos.run import choose, run
+from chaos.scenario import DEAD_SECONDS
 from tests.system.conftest import Need
 
 NAMES = [
@@ -13,6 +14,7 @@ NAMES = [
     "token->redis mute",
     "token-0 kill",
     "gateway-1 freeze",
+    "caller->gateway half-open",
     "redis flush",
     "spapi garbage",
 ]
@@ -30,4 +32,6 @@ async def test_faults_break_no_invariant(need: Need) -> None:
     need("PostgreSQL and Redis", has_servers())
     results = await run(choose(NAMES, 0, 1), 1, lambda result: print(line_of(result)))
     assert len(results) == len(NAMES)
+    # By then a ping has found a dead connection.
+    assert max(result.recovery for result in results) < DEAD_SECONDS
     assert {result.name: result.violations for result in results if result.violations} == {}

@@ -52,6 +52,8 @@ def open_channel(
         ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
         ("grpc.keepalive_permit_without_calls", 1),
+        # gRPC's own pings, which measure the bandwidth, take the place of a keepalive ping, and have a minute by default.
+        ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
         ("grpc.initial_reconnect_backoff_ms", 100),
         # Despite its name, also the bound on a connection attempt, including TLS.
         ("grpc.min_reconnect_backoff_ms", 2_000),

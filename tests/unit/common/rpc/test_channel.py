@@ -1,12 +1,20 @@
 """The errors of calls through a channel, for each error of gRPC."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 import pytest
 from grpc.aio import Metadata
 from sellergate_common.errors import Reason, SellergateError, Unavailable
-from sellergate_common.rpc.channel import invoke, invoke_client_stream, invoke_stream
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import (
+    KEEPALIVE_TIMEOUT_MILLISECONDS,
+    invoke,
+    invoke_client_stream,
+    invoke_stream,
+    open_channel,
+)
 
 
 async def _unary(channel: grpc.aio.Channel) -> object:
@@ -50,3 +58,13 @@ async def test_a_write_that_the_deadline_ends_raises_out_of_time(seconds: float,
     with pytest.raises(SellergateError) as caught:
         await invoke_client_stream(Broken(), [], dependency="gateway", seconds=seconds)  # type: ignore[arg-type]
     assert caught.value.reason is reason
+
+
+def test_a_dead_connection_is_found_within_the_same_time_by_either_kind_of_ping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(grpc.aio, "secure_channel", lambda *_, options: given.update(options))
+    open_channel("ipv4:127.0.0.1:1", "token", Identity(b"", b"", b""), [])
+    assert given["grpc.keepalive_timeout_ms"] == KEEPALIVE_TIMEOUT_MILLISECONDS
+    assert given["grpc.http2.ping_timeout_ms"] == KEEPALIVE_TIMEOUT_MILLISECONDS
