@@ -15,6 +15,8 @@ TRUST_SECONDS = 5.0
 SLACK_SECONDS = 2.0
 # Outcomes after which a write may have been executed.
 UNKNOWN = frozenset({"AMAZON_OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "CONNECTION_LOST"})
+# What a fault may cause after its end: a call that had its share of the quota, and waited for a token, is sent late.
+_LATER = "AMAZON_QUOTA_EXCEEDED"
 # Outcomes that no fault explains: a bug, or a response without a reason.
 BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", ""})
 
@@ -80,7 +82,9 @@ def _operations(seen: Seen) -> Iterator[Violation]:
             )
         if one.outcome in BUGS:
             yield Violation("error", f"{one.kind} ended with {one.outcome or 'no outcome'}: {one.message:.300}")
-        elif not one.is_ok and 0 < one.ended < seen.fault_began and not seen.history.was_late(one):
+        elif one.is_ok or one.outcome == _LATER:
+            continue  # the invariant `quota` counts the latter
+        elif 0 < one.ended < seen.fault_began and not seen.history.was_late(one):
             yield Violation("quiet", f"{one.kind} failed before the fault: {one.outcome} {one.message:.200}")
 
 

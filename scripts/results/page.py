@@ -68,16 +68,22 @@ def _plants(found: Document) -> Iterator[str]:
 
 
 def _chaos(found: Document) -> Iterator[str]:
-    yield f"Seed {found['seed']}, {len(found['results'])} scenarios.\n"
-    yield "| fault | seconds until nothing failed | calls | failed | broken invariants |\n|---|---|---|---|---|"
+    yield f"Seed {found['seed']}, {len(found['results'])} scenarios, of which {len(found.get('repeated', {}))} were repeated.\n"
+    worst = dict[str, Document]()
+    for one in found["results"]:
+        worst[one["group"]] = max(worst.get(one["group"], one), one, key=lambda each: each["recovery"])
+    yield "| kind | longest time until nothing failed | in |\n|---|---|---|"
+    for group, one in sorted(worst.items()):
+        yield f"| {group} | {one['recovery']:.1f} s | {one['name']} |"
+    yield "\n| fault | seconds until nothing failed | calls | failed | broken invariants |\n|---|---|---|---|---|"
     for one in found["results"]:
         failed, broken = sum(one["failed"].values()), _cell("; ".join(one["violations"])) or "none"
         yield f"| {one['name']} | {one['recovery']:.1f} | {one['operations']} | {failed} | {broken} |"
 
 
 def _soak(found: Document) -> Iterator[str]:
-    yield f"{found['seconds']:.0f} seconds with {len(found['faults'])} faults. Figures of each process were sampled: "
-    yield ", ".join(f"{name} ({', '.join(figures)})" for name, figures in found["figures"].items()) + "."
+    yield f"{found['seconds']:.0f} seconds with {len(found['faults'])} faults. The growth of each figure after the first third:\n"
+    yield from ("```", *found["growth"], "```")
 
 
 def _fuzz(found: Document) -> Iterator[str]:

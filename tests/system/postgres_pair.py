@@ -25,12 +25,21 @@ class Server:
 
     def start(self) -> None:
         """Start the server, and wait until it responds."""
+        self._launch()
+        until(self._responds)
+
+    def _launch(self) -> None:
         options = [f"listen_addresses={LOOPBACK}", "unix_socket_directories=", "fsync=off"]
         command = [self._programs.binaries / "postgres", "-D", self.data, "-p", str(self.port)]
         command += [word for option in options for word in ("-c", option)]
         with self.data.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **self._programs.become)
-        until(lambda: self.ask("SELECT 1", database="postgres") == 1)
+
+    def _responds(self) -> bool:
+        # A server refuses to start while processes of one that was killed have not ended.
+        if self._process is not None and self._process.poll() is not None:
+            self._launch()
+        return self.ask("SELECT 1", database="postgres") == 1
 
     def ask(self, query: str, *, database: str = DATABASE) -> Any:
         """Run a query and return its first value; None for a query without rows."""

@@ -43,3 +43,11 @@ def test_faults_are_counted_and_named() -> None:
     assert "- seed 7: a rule" in text
     assert "- **a key** in Redis" in text
     assert "| A key is printed. | **not found** |" in text
+
+
+def test_the_longest_recovery_of_each_kind_is_named() -> None:
+    one = {"group": "link reset", "operations": 9, "failed": {"call: INTERNAL": 2}, "violations": []}
+    results = [{**one, "name": name, "recovery": seconds} for name, seconds in (("a", 1.0), ("b", 3.0), ("c", 2.0))]
+    text = page({"chaos": {"seed": 1, "results": results, "repeated": {"a": ["quota"]}}}, {"chaos": 0.0}, MACHINE)
+    assert "| link reset | 3.0 s | b |" in text
+    assert "3 scenarios, of which 1 were repeated" in text
