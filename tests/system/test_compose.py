@@ -16,6 +16,8 @@ from tests.unit.project.test_docs import fences
 
 IMAGES = ("python:3.13-slim", "redis:8-alpine", "postgres:17-alpine")
 LARGEST_MEGABYTES = 150
+# What an operator types, by the page.
+(UP, LOGS) = next(text for _, text, mark in fences(ROOT / "docs" / "install.md") if "test_compose" in mark).splitlines()
 SERVICES = {"postgres", "redis", "simulator", "account", "token", "iam", "gateway", "edge", "walk"}
 
 
@@ -39,7 +41,7 @@ def compose(*words: str, seconds: float = 60, check: bool = True) -> str:
 def up() -> Iterator[None]:
     compose("build", seconds=900)
     try:
-        compose("up", "-d", "--wait", seconds=240)
+        compose(*shlex.split(UP)[2:], seconds=240)
         yield
     finally:
         compose("down", "-v", seconds=120, check=False)
@@ -72,8 +74,8 @@ async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
     )
     assert {name for name, state in states.items() if "(healthy)" in state} == SERVICES
     assert all("Exited (0)" in states[name] for name in ("init", "migrate"))
+    assert "orders listed" in compose(*shlex.split(LOGS)[2:]), "the operator's first result"
     logs = compose("logs", "--no-log-prefix", "walk")
-    assert "orders listed" in logs
     # The commands that it shows to operators.
     token, account_id = (re.search(rf"  {name}=(\S+)", logs) for name in ("TOKEN", "ID"))
     assert token

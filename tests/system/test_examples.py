@@ -60,6 +60,25 @@ def served(folder: Path, port: int) -> Iterator[str]:
         server.server_close()
 
 
+async def use_page(url: str, edge: str, token: str, seller_id: str) -> None:
+    """Open the page in a browser as its user: a wrong token, then the list of sellers, then a call for one."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = await browser.new_page()
+        page.set_default_timeout(60_000)
+        await page.goto(url)
+        await page.get_by_label("Edge").fill(edge)
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_role("button", name="List my sellers").click()
+        await page.get_by_text("(CALLER_UNAUTHENTICATED)").wait_for()
+        await page.get_by_label("Token").fill(token)
+        await page.get_by_role("button", name="List my sellers").click()
+        await page.get_by_text("Sellers: 1").wait_for()
+        await page.get_by_role("button", name="Marketplaces").click()
+        await page.get_by_text(f"{seller_id} sells in US").wait_for()
+        await browser.close()
+
+
 async def test_the_page_lists_sellers_and_calls_sp_api(
     need: Need, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,21 +86,9 @@ async def test_the_page_lists_sellers_and_calls_sp_api(
     (port,) = free_ports(1)
     monkeypatch.setenv("SELLERGATE_CORS_ORIGINS", f"http://localhost:{port}")
     local = DevstackSettings(state_dir=tmp_path / "state", simulator="on", **ephemeral_ports())
-    async with running_suite(local, lambda _: None) as suite, async_playwright() as playwright:
+    async with running_suite(local, lambda _: None) as suite:
         from sellergate_devstack.demo import run_demo
 
         await run_demo(suite, lambda _: None)
         with served(ROOT / "examples" / "frontend", port) as url:
-            browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-            page = await browser.new_page()
-            await page.goto(url)
-            await page.get_by_label("Edge").fill(suite.edge)
-            await page.get_by_label("Token").fill("wrong")
-            await page.get_by_role("button", name="List my sellers").click()
-            await page.get_by_text("(CALLER_UNAUTHENTICATED)").wait_for()
-            await page.get_by_label("Token").fill(suite.jwt(suite.demo.user_id))
-            await page.get_by_role("button", name="List my sellers").click()
-            await page.get_by_text("Sellers: 1").wait_for()
-            await page.get_by_role("button", name="Marketplaces").click()
-            await page.get_by_text(f"{suite.demo.seller_id} sells in US").wait_for()
-            await browser.close()
+            await use_page(url, suite.edge, suite.jwt(suite.demo.user_id), suite.demo.seller_id)

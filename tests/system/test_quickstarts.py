@@ -1,5 +1,6 @@
 """The three quickstarts, typed by a newcomer in a fresh clone."""
 
+import asyncio
 import json
 import os
 import shlex
@@ -17,6 +18,8 @@ from sellergate_devstack.processes.ports import free_ports
 
 from tests.e2e.conftest import ephemeral_ports
 from tests.paths import ROOT
+from tests.system.conftest import Need
+from tests.system.test_examples import CHROMIUM, use_page
 from tests.system.test_fresh_machine import clone
 from tests.unit.project.test_docs import fences
 
@@ -41,6 +44,7 @@ class Newcomer:
         self.clone = clone(folder)
         self.ports = {f"SELLERGATE_{name.upper()}": str(port) for name, port in ephemeral_ports().items()}
         (self.page_port,) = free_ports(1)
+        self.output = folder / "terminal.txt"
 
     def fitted(self, command: str) -> str:
         """Return a command with this machine's ports in place of the default ones."""
@@ -57,15 +61,18 @@ class Newcomer:
     @contextmanager
     def terminal(self, command: str) -> Iterator["subprocess.Popen[str]"]:
         """Type a command that stays, in a terminal of its own; Ctrl-C ends it."""
-        with subprocess.Popen(
-            ["bash", "-c", self.fitted(command)],
-            cwd=self.clone,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        ) as process:
+        with (
+            self.output.open("a") as output,
+            subprocess.Popen(
+                ["bash", "-c", self.fitted(command)],
+                cwd=self.clone,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                text=True,
+                start_new_session=True,
+            ) as process,
+        ):
             try:
                 yield process
             finally:
@@ -76,6 +83,7 @@ class Newcomer:
         file, end = self.clone / ".sellergate" / "run.json", time.monotonic() + MINUTES * 60
         while not file.exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.2)
+        assert file.exists(), f"`make run` has not started all within {MINUTES} minutes:\n{self.output.read_text()}"
         return dict(json.loads(file.read_text()))
 
     def types(self, lines: list[str]) -> str:
@@ -115,20 +123,23 @@ def test_an_internal_service(newcomer: Newcomer) -> None:
     assert said.strip().splitlines()[-1].split()
 
 
-def test_a_frontend(newcomer: Newcomer) -> None:
+def test_a_frontend(newcomer: Newcomer, need: Need) -> None:
     first, *rest, last = commands("frontend")
     with newcomer.terminal(first) as process:
         run = newcomer.wait_for_run(process)
-        assert json.loads(newcomer.types(rest))["accounts"][0]["id"] == run["account_id"]
+        (account,) = json.loads(newcomer.types(rest))["accounts"]
+        assert account["id"] == run["account_id"]
         with newcomer.terminal(last):
-            page, end = f"http://127.0.0.1:{newcomer.page_port}/", time.monotonic() + 30
+            page, end = f"http://localhost:{newcomer.page_port}/", time.monotonic() + 60
             while time.monotonic() < end:
                 try:
                     assert "Sellers" in httpx.get(page, trust_env=False).text
                     break
                 except httpx.TransportError:
                     time.sleep(0.1)
-        origin = {"Origin": f"http://localhost:{newcomer.page_port}", "Authorization": f"Bearer {run['jwt']}"}
-        answered = httpx.get(f"{run['edge']}/api/amazon/accounts", headers=origin, trust_env=False)
-        assert answered.headers["access-control-allow-origin"] == origin["Origin"]
+            origin = {"Origin": page.rstrip("/"), "Authorization": f"Bearer {run['jwt']}"}
+            answered = httpx.get(f"{run['edge']}/api/amazon/accounts", headers=origin, trust_env=False)
+            assert answered.headers["access-control-allow-origin"] == origin["Origin"]
+            need("Chromium at /usr/bin/chromium", CHROMIUM.exists())
+            asyncio.run(use_page(page, run["edge"], run["jwt"], account["amazonSellerId"]))
     assert shlex.split(first)[-2:] == ["make", "run"]
