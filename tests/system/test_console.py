@@ -162,6 +162,32 @@ async def test_the_checks_and_the_quota_bars_that_move(window: Console, suite: t
         pytest.fail("the bar did not move")
 
 
+async def test_recent_calls_of_every_program(window: Console, suite: tuple[Suite, str]) -> None:
+    (running, account_id), page = suite, window.page
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.goto(f"{window.edge}/console/sellers/{account_id}")
+    card = page.get_by_role("region", name="Recent calls").first
+    await card.get_by_text("only while they are captured").wait_for()
+    await card.get_by_role("button", name="Capture calls for 10 minutes").click()
+    await card.get_by_text("Calls of every program are captured until").wait_for()
+    assert await page.evaluate("document.activeElement.textContent") == "Stop the capture"
+    async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:
+        api = Rest(running, client)
+        path = f"/api/amazon/accounts/{account_id}/sp-api"
+        for call in ("catalog/2022-04-01/items", "orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER"):
+            await api.request("GET", f"{path}/{call}", running.demo.user_id)
+    await card.get_by_text("GET orders/v0/getOrders").wait_for()
+    await card.get_by_text("GET catalog-items/2022-04-01/searchCatalogItems").click()
+    await card.get_by_text("Sellergate request").first.wait_for()
+    assert "MarketplaceIds" in await card.inner_text() or await card.get_by_text("MarketplaceIds").count()
+    await window.picture("captured")
+    await page.reload()
+    await card.get_by_text("GET orders/v0/getOrders").wait_for()
+    await card.get_by_role("button", name="Stop the capture").click()
+    await card.get_by_text("The capture has ended.").wait_for()
+    await card.get_by_role("button", name="Capture calls for 10 minutes").wait_for()
+
+
 async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
     (running, account_id), page = suite, window.page
     async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:

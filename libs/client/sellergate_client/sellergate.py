@@ -17,7 +17,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_rejected
 from sellergate_common.settings import read_settings
 
-from sellergate_client import accounts, applications, clients, tokens
+from sellergate_client import accounts, applications, clients, history, tokens
 from sellergate_client.calls import (
     DEFAULT_CONCURRENCY,
     SAFE_TO_REPEAT,
@@ -42,6 +42,7 @@ from sellergate_client.rpc.retries import invoke_with_retries, retry_until
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
+_GATEWAY_CONTRACTS = (*CONTRACTS, *history.GATEWAY_CONTRACTS)
 _ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *applications.CONTRACTS, *clients.CONTRACTS)
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
@@ -79,6 +80,7 @@ class Sellergate:
         self._clients = clients.Clients(account)
         self._catalogue = Catalogue(self._stub)
         self._documents = Documents(gateway, self._stub)
+        self._history = history.History(gateway)
         self._tokens = tokens.Tokens(token)
 
     @property
@@ -104,6 +106,12 @@ class Sellergate:
         """The operations of SP-API, and accounts' quotas."""
         self._owner.check()
         return self._catalogue
+
+    @property
+    def history(self) -> history.History:
+        """The recent calls of accounts."""
+        self._owner.check()
+        return self._history
 
     @property
     def documents(self) -> Documents:
@@ -143,7 +151,7 @@ class Sellergate:
             identity = identity or Identity.read(settings)
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            gateway_channel = await enter(open_channel(gateway, _SERVICE, identity, CONTRACTS))
+            gateway_channel = await enter(open_channel(gateway, _SERVICE, identity, _GATEWAY_CONTRACTS))
             account_channel = await enter(open_channel(account, "account", identity, _ACCOUNT_CONTRACTS))
             replicas = await enter(open_replicas(token or TOKEN_TARGET, "token", identity, tokens.CONTRACTS))
             gateways = await enter(open_replicas(gateway, _SERVICE, identity, CONTRACTS))

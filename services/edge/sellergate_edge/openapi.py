@@ -23,6 +23,10 @@ _TAGS = [
     },
     {"name": "sp-api", "description": "Any operation of SP-API for an account, with Amazon's response unchanged."},
     {"name": "checks", "description": "Checks of an account through the whole chain, stage by stage."},
+    {
+        "name": "history",
+        "description": "What happened to an account: recent calls of all programs, captured on request.",
+    },
     {"name": "oauth", "description": "Amazon's website authorization: a seller consents on Amazon's page."},
     {"name": "screens", "description": "What a frontend shows beside accounts: applications, operations, quotas."},
     {"name": "clients", "description": "Credentials for SP-API SDKs, which call the drop-in endpoint."},

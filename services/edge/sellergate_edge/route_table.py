@@ -10,6 +10,7 @@ from sellergate_edge.console import routes as console_routes
 from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.exchange import Exchange
 from sellergate_edge.dropin.sp_api import DropIn, DropInRoot
+from sellergate_edge.history import calls as recent_calls
 from sellergate_edge.routes import accounts, clients, diagnostics, oauth, pass_through, verification, webhooks
 from sellergate_edge.sign_in import routes as sign_in_routes
 
@@ -26,6 +27,7 @@ def route_table(app: FastAPI, dependencies: Dependencies, drop_in: DropIn) -> tu
         diagnostics.router,
         accounts.router,
         verification.router,
+        recent_calls.router,
         console_routes.router,
         clients.router,
         webhooks.router,

@@ -54,6 +54,7 @@ from sellergate_gateway.calls.pagination import Pages
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.calls.state import Dependencies
 from sellergate_gateway.captures.audit import GrpcCaptureLog
+from sellergate_gateway.captures.recent import RecentCalls
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import open_captures
 from sellergate_gateway.captures.transport import CapturingAmazon
@@ -165,15 +166,14 @@ async def open_servicers(settings: GatewaySettings, redis: Redis, health: Health
     """Wire the gateway by hand."""
     metrics, background = CallMetrics(), health.background
     waiters, lateness = WaitQueue(time.monotonic, new_id()), Lateness(SYSTEM_CLOCK)
+    captured = RedisCaptures(redis, settings.token_ring)
     limiter = _limiter(settings, redis, waiters, metrics)
     async with (
         background.run("lateness", lateness.measure),
         open_amazon(settings.outbound) as amazon,
         open_documents(settings.document_servers, settings.outbound) as store,
         open_sources(settings, redis, waiters, background) as sources,
-        open_captures(
-            RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id, background
-        ) as captures,
+        open_captures(captured, sources.capture_log, SYSTEM_CLOCK, new_id, background) as captures,
     ):
         catalogue = Catalogue.read(settings.catalogue)
         its = Dependencies(
@@ -207,7 +207,7 @@ async def open_servicers(settings: GatewaySettings, redis: Redis, health: Health
         serving = Serving(health.metrics, health.draining, settings.connection_age_seconds)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics, serving),
-            CaptureServicer(captures, operations),
+            CaptureServicer(captures, RecentCalls(captures, captured, sources.accounts, SYSTEM_CLOCK), operations),
         )
 
 

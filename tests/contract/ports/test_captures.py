@@ -1,9 +1,12 @@
 """Captures of several gateways that share a real Redis."""
 
 import asyncio
+import json
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -17,9 +20,14 @@ from sellergate_common.redis_client import open_redis
 from sellergate_common.tasks import BackgroundTasks
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_gateway.captures import service
+from sellergate_gateway.captures.recent import MOST_LISTED, RecentCalls
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import Capture, Captures, open_captures
+from sellergate_gateway.model import Account
+
+from tests.fakes.captures import MemoryCaptures
+from tests.fakes.gateway import ACCOUNT
 
 SEEN = Exchange(1.0, "request-1", "GET", "/x", ("a",), (("accept", "*/*"),), "", 200, (), "what-was-answered", 0.25)
 RING = KeyRing.parse(f"k1 {encode_key(os.urandom(64))}")
@@ -96,6 +104,79 @@ async def test_another_replicas_exchanges_are_shown_and_stored_sealed(
     await asyncio.sleep(0.25)
     assert second.idle
     assert [key async for key in redis.scan_iter("cap:*")] == []
+
+
+class Owners:
+    """Accounts of one user."""
+
+    async def get(self, account_id: str) -> Account:
+        return replace(ACCOUNT, account_id=account_id)
+
+
+@pytest.mark.parametrize("kind", ["redis", "memory"])
+async def test_listed_exchanges_are_kept_in_their_order_beyond_their_capture(redis: Redis, kind: str) -> None:
+    store = RedisCaptures(redis, RING) if kind == "redis" else MemoryCaptures()
+    capture = Capture(store.id_of("a1"), "a1", "", time.time() + 60)
+    assert await store.find(capture.id) is None
+    await store.begin(capture)
+    await store.begin(replace(capture, until=capture.until + 60))
+    assert await store.find(capture.id) == replace(capture, until=capture.until + 60)
+    for number in range(MOST_LISTED + 5):
+        await store.put(capture, replace(SEEN, request_id=f"r{number}", operation="x/v1/getX"))
+    first = await store.page(capture.id, "", 3)
+    assert [one.request_id for _, one in first] == ["r204", "r203", "r202"]
+    assert first[0][1] == replace(SEEN, request_id="r204", operation="x/v1/getX")
+    rest = await store.page(capture.id, first[-1][0], 500)
+    assert [one.request_id for _, one in rest] == [f"r{number}" for number in range(201, 4, -1)]
+    await store.end(capture)
+    assert await store.find(capture.id) is None
+    assert await store.page(capture.id, rest[-2][0], 2) == [rest[-1]]
+    assert await store.page(store.id_of("a2"), "", 2) == []
+    if kind == "redis":
+        key = f"cap:{{{capture.id}}}"
+        assert 3600 < await redis.ttl(key) <= 3600 + 62
+        assert "what-was-answered" not in str(await redis.xrange(key))
+        await redis.delete(key)
+
+
+async def test_a_replica_of_the_release_before_reads_the_captures_and_exchanges_of_this_one(redis: Redis) -> None:
+    store, live = RedisCaptures(redis, RING), Capture("c1", "a1", "x/v1/getX", time.time() + 60)
+    listed = Capture(store.id_of("a1"), "a1", "", time.time() + 60)
+    for capture in (live, listed):
+        await store.begin(capture)
+        await store.put(capture, replace(SEEN, operation="x/v1/getX"))
+    wanted = [
+        json.loads(RING.open(one, f"cap:wanted {id_}").get_secret_value())
+        for id_, one in (await redis.hgetall("cap:wanted")).items()
+    ]
+    assert {frozenset(one) for one in wanted} == {frozenset({"id", "account_id", "operation", "until"})}
+    (sealed,) = await redis.lrange("cap:{c1}", 0, -1)
+    assert "operation" not in json.loads(RING.open(sealed, "cap:{c1}").get_secret_value())
+    assert await store.take(live) == [SEEN]
+    for capture in (live, listed):
+        await store.end(capture)
+    await redis.delete(f"cap:{{{listed.id}}}")
+
+
+async def test_a_users_capture_shows_another_replicas_calls_of_all_operations(
+    redis: Redis, replicas: tuple[Captures, Captures, Log]
+) -> None:
+    first, second, log = replicas
+    recent = RecentCalls(first, RedisCaptures(redis, RING), Owners(), SYSTEM_CLOCK)
+    await recent.start("a1", "u1", 30)
+    assert log.recorded == [("a1", "", 30)]
+    async with asyncio.timeout(20):
+        while not second.of("a1", "x/v1/getX"):  # noqa: ASYNC110  (the replica reads at its own times)
+            await asyncio.sleep(0.02)
+    second.submit(second.of("a1", "x/v1/getX"), lambda: replace(SEEN, operation="x/v1/getX"))
+    async with asyncio.timeout(20):
+        while not (await recent.page("a1", "u1", 0, ""))[0]:  # noqa: ASYNC110  (the end has no event)
+            await asyncio.sleep(0.02)
+    (seen,), _ = await recent.page("a1", "u1", 0, "")
+    assert (seen.operation, seen.response_body) == ("x/v1/getX", "")
+    await recent.end("a1", "u1")
+    assert first.idle
+    await redis.delete(f"cap:{{{RedisCaptures(redis, RING).id_of('a1')}}}")
 
 
 async def test_a_capture_ends_by_itself(replicas: tuple[Captures, Captures, Log], operation: Operation) -> None:

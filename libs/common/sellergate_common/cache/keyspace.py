@@ -9,7 +9,7 @@
 | state: | token | sealed pending authorizations, by their state |
 | quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
 | rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and released leases (pub/sub) |
-| cap: | gateway | sealed captures that operators have started, and the captured exchanges |
+| cap: | gateway | sealed captures that operators and users have started, and the captured exchanges |
 | rpt: | gateway | types of report documents; reports in progress |
 | edge: | edge | counts of users' requests and failed authentications |
 """

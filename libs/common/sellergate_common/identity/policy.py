@@ -45,7 +45,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _IAM + "SignRequest": frozenset({ANY_CLIENT}),
     "sellergate.gateway.v1.GatewayService/": frozenset({EDGE, ANY_CLIENT}),
     "sellergate.gateway.v1.GatewayService/GetRestrictedDataToken": frozenset({EDGE}),
-    "sellergate.gateway.v1.CaptureService/": frozenset(),
+    "sellergate.gateway.v1.CaptureService/": frozenset({EDGE}),
+    "sellergate.gateway.v1.CaptureService/Capture": frozenset(),
 }
 CLOSED_TO_OPERATORS = frozenset(
     {_ACCOUNT + "AccountSecretsService/", _ACCOUNT + "DropInClientService/AuthenticateClient"}

@@ -75,9 +75,10 @@ class AccountAdminServicer(AccountAdminServiceServicer):
         return report
 
     async def RecordCapture(self, request: pb2.RecordCaptureRequest, context: Any) -> pb2.RecordCaptureResponse:
-        """Record in the audit log that an operator captures an account's calls."""
+        """Record in the audit log that an operator or a user captures an account's calls."""
         seconds = request.duration.ToSeconds()
-        detail = f"{request.operation} for {seconds} s, by {request.caller}"
+        user = f" for {request.on_behalf_of}" if request.on_behalf_of else ""
+        detail = f"{request.operation} for {seconds} s, by {request.caller}{user}"
         await self._admin.accounts.note(request.account_id, "calls.captured", detail)
         return pb2.RecordCaptureResponse()
 

@@ -1,1 +1,1 @@
-"""Captures of an account's exchanges with Amazon for an operator: audited, redacted and limited in time."""
+"""Captures of an account's exchanges with Amazon for operators and its user: audited, redacted and limited in time."""

@@ -17,13 +17,14 @@ class GrpcCaptureLog:
         self._admin = AccountAdminServiceStub(channel)
 
     async def record(self, capture: Capture, seconds: float) -> None:
-        """Record a capture before it starts."""
-        duration = Duration()
+        """Record a capture before it starts, with its caller and the user that the caller acts for."""
+        duration, caller = Duration(), current_caller()
         duration.FromMilliseconds(int(seconds * 1000))
         request = pb2.RecordCaptureRequest(
             account_id=capture.account_id,
-            operation=capture.operation,
+            operation=capture.operation or "all operations",
             duration=duration,
-            caller=current_caller().identity,
+            caller=caller.identity,
+            on_behalf_of=caller.on_behalf_of,
         )
         await invoke(self._admin.RecordCapture, request, dependency="account")

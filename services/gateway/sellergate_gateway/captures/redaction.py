@@ -58,6 +58,16 @@ class Exchange:
     response_body: str
     seconds: float
     failure: str = ""
+    operation: str = ""
+
+    def without_bodies(self) -> "Exchange":
+        """Return the exchange with no body but that of an error."""
+        return replace(self, request_body="", response_body=self.response_body if is_error(self.status) else "")
+
+
+def is_error(status: int) -> bool:
+    """Return whether a status is one of an error."""
+    return status >= 400  # noqa: PLR2004  (HTTP's classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +130,38 @@ def build_exchange(
     seconds: float,
     request_id: str,
     failure: str = "",
+    with_bodies: bool = True,
 ) -> Callable[[], Exchange]:
     """Return a function that redacts an exchange, in any thread. `response` is None if no complete one arrived.
 
-    It keeps no body that it would not show. An exchange that cannot be redacted is reported without its content, so that no
-    request can escape a capture.
+    It keeps no body that it would not show; without `with_bodies` only that of an error. An exchange that cannot be redacted is
+    reported without its content, so that no request can escape a capture.
     """
     shows = shows_bodies(operation)
-    empty = AmazonResponse(0, (), b"")
+    response = response or AmazonResponse(0, (), b"")
     seen = _RawExchange(
         request.method,
         request.url,
         request.headers,
-        _Body.of(request.body, shows=shows),
-        (response or empty).status,
-        (response or empty).headers,
-        _Body.of((response or empty).body, shows=shows),
+        _Body.of(request.body if with_bodies else b"", shows=shows),
+        response.status,
+        response.headers,
+        _Body.of(response.body if with_bodies or is_error(response.status) else b"", shows=shows),
     )
     blank = Exchange(
-        start_time, request_id, seen.method, operation.path, (), (), "", seen.status, (), "", seconds, failure
+        start_time,
+        request_id,
+        seen.method,
+        operation.path,
+        (),
+        (),
+        "",
+        seen.status,
+        (),
+        "",
+        seconds,
+        failure,
+        operation.name,
     )
     return partial(_build_exchange, seen, blank)
 

@@ -13,17 +13,21 @@ from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
+from sellergate_gateway.captures.recent import MOST_LISTED
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import MOST_SECONDS, Capture
 
 _WANTED = f"{CAPTURE_PREFIX}wanted"
+_SEALED = "sealed"
 # Of records that no operator reads in time, the oldest are dropped.
 _MOST_KEPT = 1000
 _TAKEN_AT_ONCE = 100
+# Seconds for which the list of exchanges stays after its capture.
+LISTED_SECONDS = 3600
 
 
 class RedisCaptures:
-    """The `CaptureStore` port in Redis."""
+    """The `CaptureStore` and `RecentStore` ports in Redis."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._redis = redis
@@ -43,7 +47,8 @@ class RedisCaptures:
         """Delete a capture."""
         try:
             await self._redis.hdel(_WANTED, capture.id)
-            await self._redis.delete(_key(capture))
+            if not capture.is_listed:
+                await self._redis.delete(_key(capture))
         except UNREACHABLE:
             get_logger().warning("capture_not_ended")
 
@@ -59,10 +64,18 @@ class RedisCaptures:
     async def put(self, capture: Capture, exchange: Exchange) -> None:
         """Store captured exchanges."""
         key, left = _key(capture), max(1, int(capture.until - time.time()) + 1)
+        fields = asdict(exchange)
+        if not capture.is_listed:
+            fields.pop("operation")  # replicas of an earlier release do not know it
+        sealed = self._ring.seal(json.dumps(fields), key)
         try:
-            await self._redis.rpush(key, self._ring.seal(json.dumps(asdict(exchange)), key))
-            await self._redis.expire(key, left)
-            await self._redis.ltrim(key, -_MOST_KEPT, -1)
+            if capture.is_listed:
+                await self._redis.xadd(key, {_SEALED: sealed}, maxlen=MOST_LISTED, approximate=False)
+                await self._redis.expire(key, left + LISTED_SECONDS)
+            else:
+                await self._redis.rpush(key, sealed)
+                await self._redis.expire(key, left)
+                await self._redis.ltrim(key, -_MOST_KEPT, -1)
         except UNREACHABLE:
             get_logger().warning("capture_lost_an_exchange")
 
@@ -75,6 +88,30 @@ class RedisCaptures:
             raise _unavailable() from None
         texts = [text for one in sealed or () if (text := self._open(str(one), key)) is not None]
         return [_exchange(json.loads(text)) for text in texts]
+
+    def id_of(self, account_id: str) -> str:
+        """Return the id of an account's listed capture, which does not show the account."""
+        return self._ring.index("listed-capture", account_id)
+
+    async def find(self, capture_id: str) -> Capture | None:
+        """Return a published capture whose time is not over, as any replica stored it."""
+        try:
+            sealed = await self._redis.hget(_WANTED, capture_id)
+        except UNREACHABLE:
+            raise _unavailable() from None
+        text = self._open(str(sealed), _place(capture_id)) if sealed else None
+        found = Capture(**json.loads(text)) if text is not None else None
+        return found if found and found.until > time.time() else None
+
+    async def page(self, capture_id: str, before: str, limit: int) -> Sequence[tuple[str, Exchange]]:
+        """Return at most `limit` listed exchanges with their positions, the newest first, beginning before a position."""
+        key = _key_of(capture_id)
+        try:
+            found = await self._redis.xrevrange(key, max=_previous(before) if before else "+", count=limit)
+        except UNREACHABLE:
+            raise _unavailable() from None
+        opened = [(str(position), self._open(str(fields[_SEALED]), key)) for position, fields in found]
+        return [(position, _exchange(json.loads(text))) for position, text in opened if text is not None]
 
     def _open(self, sealed: str, place: str) -> str | None:
         try:
@@ -89,7 +126,17 @@ def _place(id_: str) -> str:
 
 
 def _key(capture: Capture) -> str:
-    return f"{CAPTURE_PREFIX}{{{capture.id}}}"
+    return _key_of(capture.id)
+
+
+def _key_of(capture_id: str) -> str:
+    return f"{CAPTURE_PREFIX}{{{capture_id}}}"
+
+
+def _previous(position: str) -> str:
+    """Return the largest position of a stream before another one."""
+    milliseconds, _, number = position.partition("-")
+    return f"{milliseconds}-{int(number) - 1}" if int(number) else str(int(milliseconds) - 1)
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange:

@@ -1,4 +1,4 @@
-"""Captures: for a limited time, an operator sees the calls of one account and operation that any replica makes."""
+"""Captures: for a limited time, the calls of one account that any replica makes are shown live, or listed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -26,12 +26,17 @@ Look = Callable[[], Exchange]
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture of an account's operation, with its end in seconds since the epoch."""
+    """A capture of an account's operation, with its end in seconds since the epoch. A listed one is of all operations ("")."""
 
     id: str
     account_id: str
     operation: str
     until: float
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its exchanges are kept as a list without bodies, instead of being taken by one operator."""
+        return not self.operation
 
 
 class CaptureStore(Protocol):
@@ -41,7 +46,7 @@ class CaptureStore(Protocol):
         """Publish a capture to all replicas. Raises Unavailable."""
 
     async def end(self, capture: Capture) -> None:
-        """Delete a capture and its remaining exchanges; both also expire."""
+        """Delete a capture and the exchanges that wait for its operator; both also expire. A list of exchanges stays."""
 
     async def wanted(self) -> Iterable[Capture]:
         """Return the published captures; none if the store does not respond."""
@@ -57,7 +62,7 @@ class CaptureLog(Protocol):
     """The account service's audit log."""
 
     async def record(self, capture: Capture, seconds: float) -> None:
-        """Record a capture before it starts. Raises NotFound, Unavailable."""
+        """Record a capture before it starts, with its caller and user. Raises NotFound, Unavailable."""
 
 
 class Captures:
@@ -81,11 +86,17 @@ class Captures:
         self._handing: set[asyncio.Task[None]] = set()
 
     def of(self, account_id: str, operation: str) -> Sequence[Capture]:
-        """Return the running captures of an account's operation."""
+        """Return the running captures of an account's operation, including those of all operations."""
         if not self._wanted:
             return ()
         now = self._clock.wall()
-        return [one for one in self._wanted.get((account_id, operation), ()) if one.until > now]
+        found = (*self._wanted.get((account_id, operation), ()), *self._wanted.get((account_id, ""), ()))
+        return [one for one in found if one.until > now]
+
+    @property
+    def listed(self) -> Sequence[Capture]:
+        """The captures whose exchanges are listed, as this replica has read them."""
+        return [one for one in self._all() if one.is_listed]
 
     @property
     def idle(self) -> bool:
@@ -94,32 +105,41 @@ class Captures:
 
     def submit(self, captures: Iterable[Capture], look: Look) -> None:
         """Record an exchange for its captures, without a delay of the call."""
-        if len(self._handing) >= MOST_PENDING:
+        captures = tuple(captures)
+        # A user's own captures leave room for those of operators.
+        most = MOST_PENDING // 2 if all(one.is_listed for one in captures) else MOST_PENDING
+        if len(self._handing) >= most:
             get_logger().warning("capture_lost_an_exchange", pending=len(self._handing))
             return
-        task = asyncio.create_task(self._submit(tuple(captures), look))
+        task = asyncio.create_task(self._submit(captures, look))
         self._handing.add(task)
         task.add_done_callback(self._handing.discard)
 
     async def _submit(self, captures: Sequence[Capture], look: Look) -> None:
         exchange = await self._off_loop(look)
         for capture in captures:
-            await self._store.put(capture, exchange)
+            await self._store.put(capture, exchange.without_bodies() if capture.is_listed else exchange)
+
+    async def begin(self, capture: Capture, seconds: float) -> None:
+        """Start a capture after it was recorded; one with the same id is replaced. Raises NotFound, Unavailable."""
+        check_duration(seconds)
+        await self._log.record(capture, seconds)
+        await self._store.begin(capture)
+        self._update([*(one for one in self._all() if one.id != capture.id), capture])
+
+    async def end(self, capture: Capture) -> None:
+        """End a capture. Other replicas end it when they have read that."""
+        self._update(one for one in self._all() if one.id != capture.id)
+        await self._store.end(capture)
 
     async def run(self, account_id: str, operation: Operation, seconds: float) -> AsyncGenerator[Capture | Exchange]:
         """Yield the capture when every replica has read it, then the exchanges until it is over.
 
         Raises InvalidRequest, NotFound, Unavailable.
         """
-        if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
-            raise InvalidRequest.of_field(
-                "duration", f"must be from {LEAST_SECONDS:.0f} s to {MOST_SECONDS / 60:.0f} minutes"
-            )
         capture = Capture(self._new_id(), account_id, operation.name, self._clock.wall() + LOOK_SECONDS + seconds)
-        await self._log.record(capture, seconds)
-        await self._store.begin(capture)
+        await self.begin(capture, seconds)
         try:
-            self._update([*self._all(), capture])
             await self._clock.sleep(LOOK_SECONDS)
             yield capture
             while self._clock.wall() < capture.until:
@@ -129,8 +149,7 @@ class Captures:
                 if is_cancelled():
                     raise asyncio.CancelledError  # redis-py may have swallowed the cancellation
         finally:
-            self._update(one for one in self._all() if one != capture)
-            await asyncio.shield(self._store.end(capture))
+            await asyncio.shield(self.end(capture))
 
     async def follow(self) -> None:
         """Read the captures of other replicas until cancelled."""
@@ -147,6 +166,13 @@ class Captures:
             if capture.until > self._clock.wall():
                 found.setdefault((capture.account_id, capture.operation), []).append(capture)
         self._wanted = found
+
+
+def check_duration(seconds: float) -> None:
+    """Raise InvalidRequest for a duration of a capture that is not permitted."""
+    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        words = f"must be from {LEAST_SECONDS:.0f} s to {MOST_SECONDS / 60:.0f} minutes"
+        raise InvalidRequest.of_field("duration", words)
 
 
 @asynccontextmanager

@@ -37,7 +37,8 @@ class CapturingAmazon:
         operation = self._catalogue.get(request.operation) if captures else None
         if call is None or operation is None:
             return self._amazon.send(request, seconds)
-        look = partial(build_exchange, operation, request, request_id=call.request_id)
+        with_bodies = not all(one.is_listed for one in captures)
+        look = partial(build_exchange, operation, request, request_id=call.request_id, with_bodies=with_bodies)
         return self._send_captured(request, seconds, captures, look)
 
     async def _send_captured(

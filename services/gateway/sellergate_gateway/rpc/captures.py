@@ -7,8 +7,10 @@ from typing import Any
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceServicer
+from sellergate_common.context import current_caller
 from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
+from sellergate_gateway.captures.recent import RecentCalls
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import DEFAULT_SECONDS, Capture, Captures
 from sellergate_gateway.captures.shown_operations import shows_bodies
@@ -17,18 +19,17 @@ from sellergate_gateway.spapi.http import Headers
 
 
 class CaptureServicer(CaptureServiceServicer):
-    """The RPC of CaptureService."""
+    """The RPCs of CaptureService."""
 
-    def __init__(self, captures: Captures, operations: Operations) -> None:
+    def __init__(self, captures: Captures, recent: RecentCalls, operations: Operations) -> None:
         self._captures = captures
+        self._recent = recent
         self._operations = operations
 
     async def Capture(self, request: pb2.CaptureRequest, context: Any) -> AsyncIterator[pb2.CaptureResponse]:
         """Stream the exchanges of an account's operation as they happen."""
         operation = self._operations.get(request.operation)
-        given = request.HasField("duration")
-        seconds = request.duration.ToMilliseconds() / 1000 if given else DEFAULT_SECONDS
-        async with aclosing(self._captures.run(request.account_id, operation, seconds)) as parts:
+        async with aclosing(self._captures.run(request.account_id, operation, _seconds(request))) as parts:
             async for part in parts:
                 if isinstance(part, Capture):
                     beginning = pb2.CaptureBeginning(
@@ -39,6 +40,36 @@ class CaptureServicer(CaptureServiceServicer):
                     yield pb2.CaptureResponse(beginning=beginning)
                 else:
                     yield pb2.CaptureResponse(exchange=_exchange(part))
+
+    async def StartCapture(self, request: pb2.StartCaptureRequest, context: Any) -> pb2.StartCaptureResponse:
+        """List all calls of an account from now on."""
+        capture = await self._recent.start(request.account_id, _user(), _seconds(request))
+        return pb2.StartCaptureResponse(expire_time=to_timestamp(capture.until))
+
+    async def EndCapture(self, request: pb2.EndCaptureRequest, context: Any) -> pb2.EndCaptureResponse:
+        """End the capture of an account's calls."""
+        await self._recent.end(request.account_id, _user())
+        return pb2.EndCaptureResponse()
+
+    async def ListCapturedExchanges(
+        self, request: pb2.ListCapturedExchangesRequest, context: Any
+    ) -> pb2.ListCapturedExchangesResponse:
+        """Return one page of an account's recent exchanges."""
+        found, token = await self._recent.page(request.account_id, _user(), request.page_size, request.page_token)
+        running = await self._recent.running(request.account_id)
+        return pb2.ListCapturedExchangesResponse(
+            exchanges=map(_exchange, found),
+            next_page_token=token,
+            expire_time=to_timestamp(running.until) if running else None,
+        )
+
+
+def _user() -> str:
+    return current_caller().on_behalf_of
+
+
+def _seconds(request: pb2.CaptureRequest | pb2.StartCaptureRequest) -> float:
+    return request.duration.ToMilliseconds() / 1000 if request.HasField("duration") else DEFAULT_SECONDS
 
 
 def _exchange(exchange: Exchange) -> pb2.CapturedExchange:
@@ -55,6 +86,7 @@ def _exchange(exchange: Exchange) -> pb2.CapturedExchange:
         response_body=exchange.response_body,
         duration=to_duration(exchange.seconds),
         failure=exchange.failure,
+        operation=exchange.operation,
     )
 
 

@@ -43,6 +43,20 @@ def test_only_listed_headers_and_a_path_template_are_shown() -> None:
         assert secret not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"), [(200, ""), (399, ""), (400, '{"code":"InvalidInput"}'), (503, '{"code":"InvalidInput"}')]
+)
+def test_a_capture_without_bodies_keeps_only_that_of_an_error(status: int, shown: str) -> None:
+    operation = CATALOGUE.get(HARMLESS)
+    assert operation is not None
+    request = AmazonRequest("GET", "https://na.test/x", HEADERS, b'{"sent": 1}', HARMLESS)
+    response = AmazonResponse(status, (), b'{"code":"InvalidInput"}')
+    given = {"start_time": 1.0, "seconds": 0.5, "request_id": "r1"}
+    brief = redact_exchange(operation, request, response, with_bodies=False, **given)
+    assert (brief.request_body, brief.response_body, brief.operation) == ("", shown, HARMLESS)
+    assert redact_exchange(operation, request, response, **given).without_bodies() == brief
+
+
 def test_bodies_are_redacted_before_they_are_cut() -> None:
     secrets = {"client_secret": "s3cr3t", "note": "it was Atzr|refresh-token", "deep": [{"accessToken": "anything"}]}
     address = {"url": "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=abcdef&X-Amz-Expires=300"}

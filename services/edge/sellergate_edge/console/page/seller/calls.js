@@ -1,5 +1,5 @@
 // The recent calls of a seller, as far as this tab made them.
-import {card, element} from '../shell/elements.js';
+import {card, element, table} from '../shell/elements.js';
 import {clockWords, msWords} from '../shell/words.js';
 import {onCall, recentCalls} from './recent.js';
 
@@ -15,20 +15,18 @@ export function callsCard(account, signal) {
   const body = element('div', {});
   const draw = () => {
     const calls = recentCalls(account).slice(0, SHOWN);
-    body.replaceChildren(calls.length ? table(calls) : element('p', {class: 'soft'}, 'No call was made from this tab yet. Calls of your programs are not listed here.'));
+    body.replaceChildren(calls.length ? tableOf(calls) : element('p', {class: 'soft'}, 'No call was made from this tab yet. Calls of your programs are not listed here.'));
   };
   onCall(draw, signal);
   draw();
   return card('Calls from this tab', body);
 }
 
-function table(calls) {
+function tableOf(calls) {
   const rows = calls.map((call) => element('tr', {},
     element('td', {}, clockWords(call.time)),
     element('td', {class: 'name'}, `${call.method} ${call.operation}`.trim()),
     element('td', {}, element('span', {class: `state ${statusKind(call.status)}`}, call.status || 'no response')),
     element('td', {class: 'number'}, msWords(call.ms))));
-  const heads = ['Time', 'Call', 'Status', 'Duration'].map((words) => element('th', {scope: 'col'}, words));
-  return element('div', {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': 'Calls'},
-    element('table', {}, element('thead', {}, element('tr', {}, heads)), element('tbody', {}, rows)));
+  return table('Calls', ['Time', 'Call', 'Status', 'Duration'], rows).place;
 }

@@ -4,7 +4,7 @@ import {element} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {go} from '../shell/router.js';
 import {actions} from './actions.js';
-import {callsCard} from './calls.js';
+import {capturedCard} from './captured.js';
 import {checksCard} from './checks.js';
 import {clientsCard} from './clients.js';
 import {applicationCard, factsCard} from './facts.js';
@@ -46,7 +46,7 @@ function build(id, head, content, signal) {
   const quotas = quotasCard(id, signal);
   head.replaceChildren(...header.parts);
   content.replaceChildren(
-    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, callsCard(id, signal)),
+    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal)),
     element('div', {class: 'column'}, facts.place, application.place, clientsCard(id, signal)),
   );
   const draw = () => {

@@ -44,3 +44,10 @@ export function card(title, ...children) {
   const id = `card-${title.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`;
   return element('section', {class: 'card', 'aria-labelledby': id}, element('h2', {id}, title), children);
 }
+
+/** Return a table that scrolls sideways in its own region. `heads` are words, `rows` elements; `body` holds the rows. */
+export function table(label, heads, rows) {
+  const body = element('tbody', {}, rows);
+  const head = element('thead', {}, element('tr', {}, heads.map((words) => element('th', {scope: 'col'}, words))));
+  return {place: element('div', {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': label}, element('table', {}, head, body)), body};
+}

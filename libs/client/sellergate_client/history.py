@@ -1,0 +1,50 @@
+"""What happened to an account: its recent calls."""
+
+from datetime import UTC, datetime
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from sellergate.gateway.v1 import capture_service_pb2, capture_service_pb2_grpc
+
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count, Seconds
+from sellergate_client.rpc.retries import invoke_with_retries
+
+GATEWAY_CONTRACTS = (capture_service_pb2.DESCRIPTOR.services_by_name["CaptureService"],)
+_GATEWAY = "gateway"
+
+
+@checked
+class History:
+    """The history of accounts, for operators and the edge. `on_behalf_of` is the user; only the edge may name one."""
+
+    def __init__(self, gateway: grpc.aio.Channel) -> None:
+        self._captures = capture_service_pb2_grpc.CaptureServiceStub(gateway)
+
+    async def start_capture(self, account_id: str, seconds: Seconds, *, on_behalf_of: str = "") -> datetime:
+        """List all calls of an account from now on; return the end. Raises SellergateError."""
+        duration = Duration()
+        duration.FromMilliseconds(round(seconds * 1000))
+        request = capture_service_pb2.StartCaptureRequest(account_id=account_id, duration=duration)
+        response = await invoke_with_retries(
+            self._captures.StartCapture, request, dependency=_GATEWAY, on_behalf_of=on_behalf_of
+        )
+        end: datetime = response.expire_time.ToDatetime(tzinfo=UTC)
+        return end
+
+    async def end_capture(self, account_id: str, *, on_behalf_of: str = "") -> None:
+        """End the capture of an account's calls. Raises SellergateError."""
+        request = capture_service_pb2.EndCaptureRequest(account_id=account_id)
+        await invoke_with_retries(self._captures.EndCapture, request, dependency=_GATEWAY, on_behalf_of=on_behalf_of)
+
+    async def calls(
+        self, account_id: str, *, page_size: Count = 0, page_token: str = "", on_behalf_of: str = ""
+    ) -> capture_service_pb2.ListCapturedExchangesResponse:
+        """Return one page of an account's captured calls, the newest first. Raises SellergateError."""
+        request = capture_service_pb2.ListCapturedExchangesRequest(
+            account_id=account_id, page_size=page_size, page_token=page_token
+        )
+        response: capture_service_pb2.ListCapturedExchangesResponse = await invoke_with_retries(
+            self._captures.ListCapturedExchanges, request, dependency=_GATEWAY, on_behalf_of=on_behalf_of
+        )
+        return response

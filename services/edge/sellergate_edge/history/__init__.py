@@ -1,0 +1,1 @@
+"""The history of an account over REST: its recent calls."""
