@@ -56,6 +56,7 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/accounts",
         "/api/amazon/accounts/{account_id}",
         "/api/amazon/accounts/{account_id}/sp-api/{path}",
+        "/api/amazon/accounts/{account_id}/audit-events",
         "/api/amazon/accounts/{account_id}/calls",
         "/api/amazon/accounts/{account_id}/capture",
         "/api/amazon/accounts/{account_id}/quotas",

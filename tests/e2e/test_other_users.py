@@ -17,6 +17,7 @@ ROUTES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("DELETE", ACCOUNT + "?hard=true", {}),
     ("GET", ACCOUNT + "/quotas", {}),
     ("GET", ACCOUNT + "/calls", {}),
+    ("GET", ACCOUNT + "/audit-events", {}),
     ("PUT", ACCOUNT + "/capture", {"json": {}}),
     ("DELETE", ACCOUNT + "/capture", {}),
     ("GET", ACCOUNT + "/sp-api/sellers/v1/marketplaceParticipations", {}),

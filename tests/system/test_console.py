@@ -188,6 +188,20 @@ async def test_recent_calls_of_every_program(window: Console, suite: tuple[Suite
     await card.get_by_role("button", name="Capture calls for 10 minutes").wait_for()
 
 
+async def test_the_audit_trail(window: Console, suite: tuple[Suite, str]) -> None:
+    (running, account_id), page = suite, window.page
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.goto(f"{window.edge}/console/sellers/{account_id}")
+    trail = page.get_by_role("region", name="Audit trail").first
+    await trail.get_by_text("Connected", exact=True).wait_for()
+    before = await trail.get_by_text("Calls captured").count()
+    await page.get_by_role("button", name="Capture calls for 10 minutes").click()
+    await trail.get_by_text("Calls captured").nth(before).wait_for()
+    assert "you" in await trail.inner_text()
+    await page.get_by_role("button", name="Stop the capture").click()
+    await window.picture("audit")
+
+
 async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
     (running, account_id), page = suite, window.page
     async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:

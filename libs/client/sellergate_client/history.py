@@ -1,16 +1,19 @@
-"""What happened to an account: its recent calls."""
+"""What happened to an account: its recent calls and its audit events."""
 
 from datetime import UTC, datetime
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from sellergate.account.v1 import account_admin_service_pb2, account_admin_service_pb2_grpc
 from sellergate.gateway.v1 import capture_service_pb2, capture_service_pb2_grpc
+from sellergate_common.rpc.timestamps import from_datetime
 
 from sellergate_client.rpc.arguments import checked
-from sellergate_client.rpc.kinds import Count, Seconds
+from sellergate_client.rpc.kinds import AwareTime, Count, Seconds
 from sellergate_client.rpc.retries import invoke_with_retries
 
 GATEWAY_CONTRACTS = (capture_service_pb2.DESCRIPTOR.services_by_name["CaptureService"],)
+ACCOUNT_CONTRACTS = (account_admin_service_pb2.DESCRIPTOR.services_by_name["AccountAdminService"],)
 _GATEWAY = "gateway"
 
 
@@ -18,8 +21,9 @@ _GATEWAY = "gateway"
 class History:
     """The history of accounts, for operators and the edge. `on_behalf_of` is the user; only the edge may name one."""
 
-    def __init__(self, gateway: grpc.aio.Channel) -> None:
+    def __init__(self, gateway: grpc.aio.Channel, account: grpc.aio.Channel) -> None:
         self._captures = capture_service_pb2_grpc.CaptureServiceStub(gateway)
+        self._admin = account_admin_service_pb2_grpc.AccountAdminServiceStub(account)
 
     async def start_capture(self, account_id: str, seconds: Seconds, *, on_behalf_of: str = "") -> datetime:
         """List all calls of an account from now on; return the end. Raises SellergateError."""
@@ -46,5 +50,27 @@ class History:
         )
         response: capture_service_pb2.ListCapturedExchangesResponse = await invoke_with_retries(
             self._captures.ListCapturedExchanges, request, dependency=_GATEWAY, on_behalf_of=on_behalf_of
+        )
+        return response
+
+    async def audit_events(
+        self,
+        account_id: str,
+        *,
+        since: AwareTime | None = None,
+        page_size: Count = 0,
+        page_token: str = "",
+        on_behalf_of: str = "",
+    ) -> account_admin_service_pb2.ListAuditEventsResponse:
+        """Return one page of an account's audit events, the newest first; only those from `since` on. Raises SellergateError."""
+        request = account_admin_service_pb2.ListAuditEventsRequest(
+            account_id=account_id,
+            page_size=page_size,
+            page_token=page_token,
+            newest_first=True,
+            since=from_datetime(since, "since"),
+        )
+        response: account_admin_service_pb2.ListAuditEventsResponse = await invoke_with_retries(
+            self._admin.ListAuditEvents, request, dependency="account", on_behalf_of=on_behalf_of
         )
         return response

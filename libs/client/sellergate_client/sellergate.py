@@ -43,7 +43,7 @@ from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
 _GATEWAY_CONTRACTS = (*CONTRACTS, *history.GATEWAY_CONTRACTS)
-_ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *applications.CONTRACTS, *clients.CONTRACTS)
+_ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *applications.CONTRACTS, *clients.CONTRACTS, *history.ACCOUNT_CONTRACTS)
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
 _SERVICE = "gateway"
@@ -80,7 +80,7 @@ class Sellergate:
         self._clients = clients.Clients(account)
         self._catalogue = Catalogue(self._stub)
         self._documents = Documents(gateway, self._stub)
-        self._history = history.History(gateway)
+        self._history = history.History(gateway, account)
         self._tokens = tokens.Tokens(token)
 
     @property
@@ -109,7 +109,7 @@ class Sellergate:
 
     @property
     def history(self) -> history.History:
-        """The recent calls of accounts."""
+        """The recent calls and audit events of accounts."""
         self._owner.check()
         return self._history
 

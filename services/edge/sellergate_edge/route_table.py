@@ -10,6 +10,7 @@ from sellergate_edge.console import routes as console_routes
 from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.exchange import Exchange
 from sellergate_edge.dropin.sp_api import DropIn, DropInRoot
+from sellergate_edge.history import audit
 from sellergate_edge.history import calls as recent_calls
 from sellergate_edge.routes import accounts, clients, diagnostics, oauth, pass_through, verification, webhooks
 from sellergate_edge.sign_in import routes as sign_in_routes
@@ -28,6 +29,7 @@ def route_table(app: FastAPI, dependencies: Dependencies, drop_in: DropIn) -> tu
         accounts.router,
         verification.router,
         recent_calls.router,
+        audit.router,
         console_routes.router,
         clients.router,
         webhooks.router,

@@ -40,6 +40,7 @@ def test_the_pass_through_route_is_first_and_the_drop_in_endpoint_last() -> None
         "/api/amazon/accounts",
         "/api/amazon/accounts",
         "/api/amazon/accounts",
+        "/api/amazon/accounts",
         "/api/amazon",
         "/api/amazon/clients",
         "/api/amazon/webhooks",

@@ -31,6 +31,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _ACCOUNT + "DropInClientService/": frozenset({EDGE}),
     _ACCOUNT + "AccountSecretsService/": frozenset({"token"}),
     _ACCOUNT + "AccountAdminService/": frozenset(),
+    _ACCOUNT + "AccountAdminService/ListAuditEvents": frozenset({EDGE}),
     _ACCOUNT + "AccountAdminService/RecordCapture": frozenset({"gateway"}),
     _TOKEN: frozenset(),
     _TOKEN + "GetAccessToken": frozenset({"gateway"}),

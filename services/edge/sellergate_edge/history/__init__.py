@@ -1,1 +1,1 @@
-"""The history of an account over REST: its recent calls."""
+"""The history of an account over REST: its recent calls and its audit trail."""

@@ -34,7 +34,7 @@ IDENTITIES = ("account", "edge", "gateway", "token", "iam", "client/demo", "oper
 CALLERS = {
     "AccountAdminService/RewrapSecrets": "operator",
     "AccountAdminService/ImportAccounts": "operator",
-    "AccountAdminService/ListAuditEvents": "operator",
+    "AccountAdminService/ListAuditEvents": "edge operator",
     "AccountAdminService/VerifyAudit": "operator",
     "AccountAdminService/VerifyAuditAnchors": "operator",
     "AccountAdminService/RecordCapture": "gateway operator",

@@ -18,7 +18,7 @@ export function capturedCard(id, signal, changed = () => {}) {
   const start = element('button', {type: 'button', onclick: () => set('PUT', {seconds: MINUTES * 60})}, `Capture calls for ${MINUTES} minutes`);
   const stop = element('button', {type: 'button', hidden: true, onclick: () => set('DELETE')}, 'Stop the capture');
   const more = element('button', {type: 'button', class: 'quiet small', hidden: true, onclick: () => older()}, 'Show older calls');
-  const list = table('Recent calls', ['Time', 'Call', 'Status', 'Duration'], []);
+  const list = table('List of recent calls', ['Time', 'Call', 'Status', 'Duration'], []);
   const rows = new Map();
   let timer = 0;
   let next = '';

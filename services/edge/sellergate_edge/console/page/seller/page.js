@@ -4,6 +4,7 @@ import {element} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {go} from '../shell/router.js';
 import {actions} from './actions.js';
+import {auditCard} from './audit.js';
 import {capturedCard} from './captured.js';
 import {checksCard} from './checks.js';
 import {clientsCard} from './clients.js';
@@ -44,11 +45,13 @@ function build(id, head, content, signal) {
   const application = applicationCard();
   const timeline = timelineCard();
   const quotas = quotasCard(id, signal);
+  const audit = auditCard(id, signal);
   head.replaceChildren(...header.parts);
   content.replaceChildren(
-    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal)),
+    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal, audit.draw), audit.place),
     element('div', {class: 'column'}, facts.place, application.place, clientsCard(id, signal)),
   );
+  let version = '';
   const draw = () => {
     const shown = account();
     if (!shown) {
@@ -61,6 +64,8 @@ function build(id, head, content, signal) {
     application.draw(shown, used);
     timeline.draw(shown);
     quotas.draw(shown);
+    if (version !== shown.updateTime) audit.draw();
+    version = shown.updateTime;
   };
   subscribe(draw, signal);
   draw();

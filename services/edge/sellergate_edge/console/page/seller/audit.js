@@ -1,0 +1,53 @@
+// The audit trail of a seller: what was done to it, when, and by which program and user.
+import {accountPath, ask} from '../api/edge.js';
+import {session} from '../session/session.js';
+import {card, element, fill, table} from '../shell/elements.js';
+import {tried} from '../shell/notices.js';
+import {momentWords} from '../shell/words.js';
+
+const SHOWN = 20;
+const ACTIONS = {
+  'account.created': 'Connected', 'account.updated': 'Changed', 'account.activated': 'Connected again', 'account.deactivated': 'Disconnected',
+  'refresh_token.rotated': 'Refresh token renewed by Amazon', 'authorization.verified': 'Accepted by Amazon',
+  'authorization.revoked': 'Refused by Amazon', 'authorization.restored': 'Accepted by Amazon again', 'secrets.read': 'Refresh token used',
+  'calls.captured': 'Calls captured', 'client.handle_issued': 'SDK client created', 'audit.broken_end': 'The trail was altered',
+};
+const CALLERS = {edge: 'Sellergate’s API', token: 'token service', gateway: 'gateway', iam: 'iam service', operator: 'operator'};
+
+/** Return the card of the audit trail. `draw()` reads the newest events; it is called after each change. */
+export function auditCard(id, signal) {
+  const fault = element('p', {class: 'error', role: 'alert', hidden: true});
+  const more = element('button', {type: 'button', class: 'quiet small', hidden: true, onclick: () => read(next)}, 'Show older events');
+  const list = table('List of audit events', ['Time', 'Event', 'By', 'Details'], []);
+  const rows = new Map();
+  let next = '';
+
+  async function read(pageToken = '') {
+    await tried(async () => {
+      const page = await ask('GET', accountPath(id, '/audit-events'), {pageSize: SHOWN, pageToken});
+      if (signal.aborted) return;
+      if (pageToken || !rows.size) next = page.nextPageToken;
+      for (const event of page.events) rows.set(event.sequence, rows.get(event.sequence) ?? row(event));
+      const order = [...rows.keys()].sort((first, second) => second - first);
+      list.body.replaceChildren(...order.map((sequence) => rows.get(sequence)));
+      more.hidden = !next;
+      fill(fault, '');
+    }, (error) => fill(fault, error.sentence));
+  }
+
+  return {place: card('Audit trail', fault, element('div', {class: 'trail-of'}, list.place), more), draw: () => read()};
+}
+
+function row(event) {
+  return element('tr', {},
+    element('td', {}, element('time', {datetime: event.createTime}, momentWords(event.createTime))),
+    element('td', {}, element('span', {class: event.action === 'secrets.read' ? 'soft' : null, title: event.action}, ACTIONS[event.action] ?? event.action)),
+    element('td', {}, byWords(event)),
+    element('td', {class: 'name'}, [event.subject, event.detail.replaceAll(',', ', ')].filter(Boolean).join(' · '), ' ',
+      event.requestId && element('small', {class: 'soft'}, `request ${event.requestId}`)));
+}
+
+function byWords(event) {
+  if (event.userId) return event.userId === session.user ? 'you' : event.userId;
+  return CALLERS[event.caller] ?? event.caller;
+}
