@@ -17,6 +17,9 @@ IDENTITIES = ("edge", "gateway", "token", "iam", "account", "client/<name>")
 INDIRECT = {
     "VerifyAuditAnchors": "tests/e2e/test_audit_commands.py",
     "RecordCapture": "tests/e2e/test_capture.py",
+    "StartCapture": "tests/e2e/test_recent_calls.py",
+    "EndCapture": "tests/e2e/test_recent_calls.py",
+    "ListCapturedExchanges": "tests/e2e/test_recent_calls.py",
     "MarkAuthorizationRevoked": "tests/e2e/test_verification.py",
     "RestoreAuthorization": "tests/e2e/test_verification.py",
     "VerifyAccount": "tests/e2e/test_verification.py",

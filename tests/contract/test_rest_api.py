@@ -60,6 +60,7 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/accounts/{account_id}/calls",
         "/api/amazon/accounts/{account_id}/capture",
         "/api/amazon/accounts/{account_id}/quotas",
+        "/api/amazon/user",
         "/api/amazon/applications",
         "/api/amazon/clients",
         "/api/amazon/clients/{client_id}",
@@ -229,7 +230,7 @@ async def test_the_console_runs_only_its_own_scripts(app: FastAPI) -> None:
 
 async def test_every_address_of_the_console_is_its_page(app: FastAPI) -> None:
     page = (await send_request(app, "GET", "/")).text
-    for path in ("/console/sellers", "/console/sellers/a1?state=ACTIVE", "/console/explorer", "/console/applications"):
+    for path in ("/console/sellers", "/console/sellers/a1?state=ACTIVE", "/console/explorer", "/console/operator/a1"):
         found = await send_request(app, "GET", path)
         assert (found.status_code, found.text) == (200, page), path
         assert "unsafe" not in found.headers["content-security-policy"]
@@ -397,6 +398,9 @@ def test_every_write_documents_its_idempotency_key(app: FastAPI) -> None:
             continue
         if path.endswith("/verify"):
             continue  # it stores nothing of the request, and a repeat makes no second exchange within 60 s
+        if path.endswith("/capture"):
+            assert "post" not in methods  # PUT and DELETE, whose repeats are the same capture and none
+            continue
         for method, operation in methods.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             assert ("Idempotency-Key" in names) is (method != "get"), (method, path)

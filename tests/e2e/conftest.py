@@ -19,6 +19,8 @@ from tests.e2e import hunt
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.sellers import Seller
 
+OPERATOR = "an-operator"
+"""The user that sees the accounts of all users."""
 OWN = ("edge", "account", "token", "iam", "gateway")
 
 
@@ -55,6 +57,7 @@ async def suite(
             # The tests of one worker connect their sellers for the same user, each with an application of its own.
             patch.setenv("SELLERGATE_APPLICATIONS_PER_USER", "2000")
             patch.setenv("SELLERGATE_CLIENTS_PER_USER", "2000")
+            patch.setenv("SELLERGATE_OPERATOR_USERS", OPERATOR)
             patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
             patch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
             patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")

@@ -14,7 +14,11 @@ async def test_a_user_reads_what_was_done_to_an_account(rest: Rest, seller: Sell
     assert response.status_code == 200, response.text
     events = response.json()["events"]
     last, *_, first = events
-    assert (first["sequence"], first["action"], first["requestId"]) == (1, "account.created", created.headers["x-request-id"])
+    assert (first["sequence"], first["action"], first["requestId"]) == (
+        1,
+        "account.created",
+        created.headers["x-request-id"],
+    )
     assert {(event["caller"], event["userId"]) for event in (first, last)} == {("edge", "u1")}
     (update,) = [event for event in events if event["requestId"] == changed.headers["x-request-id"]]
     assert (update["action"], set(update["detail"].split(","))) == ("account.updated", {"region", "labels"})

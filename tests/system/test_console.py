@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from sellergate_devstack.prepare import prepare
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
-from tests.e2e.conftest import Rest, ephemeral_ports
+from tests.e2e.conftest import OPERATOR, Rest, ephemeral_ports
 from tests.system.conftest import Need
 from tests.system.console import Console, browser, console
 
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.timeout(240)
 async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Suite, str]]:
     folder: Path = tmp_path_factory.mktemp("console")
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
-    async with running_suite(settings, lambda _: None) as running:
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SELLERGATE_OPERATOR_USERS", OPERATOR)
+            running = await stack.enter_async_context(running_suite(settings, lambda _: None))
         account_id = await run_demo(running, lambda _: None)
         await prepare(running, account_id)
         yield running, account_id
@@ -200,6 +204,40 @@ async def test_the_audit_trail(window: Console, suite: tuple[Suite, str]) -> Non
     assert "you" in await trail.inner_text()
     await page.get_by_role("button", name="Stop the capture").click()
     await window.picture("audit")
+
+
+async def test_an_operator_sees_the_sellers_of_all_users(window: Console, suite: tuple[Suite, str]) -> None:
+    (running, account_id), page = suite, window.page
+    owner, seller = running.demo.user_id, running.demo.seller_id
+    await window.sign_in(running.jwt(OPERATOR))
+    await page.get_by_role("link", name="All users").click()
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=seller))
+    await row.get_by_text(owner).wait_for()
+    await window.picture("operator")
+    await page.get_by_label("User", exact=True).fill("another-user-without-sellers")
+    await page.get_by_role("heading", name="No seller matches").wait_for()
+    await page.get_by_label("User", exact=True).fill(owner)
+    await row.wait_for()
+    assert f"user={owner}" in page.url
+    await page.reload()
+    await row.get_by_role("link", name=seller).click()
+    await page.get_by_role("heading", name=seller).wait_for()
+    await page.get_by_role("region", name="Audit trail").first.get_by_text("Connected", exact=True).wait_for()
+    assert page.url == f"{window.edge}/console/operator/{account_id}"
+    assert await page.get_by_role("button", name="Disconnect").count() == 0
+    await window.picture("operator-seller")
+    await page.go_back()
+    await row.wait_for()
+
+
+async def test_another_user_sees_no_page_of_all_users(window: Console, suite: tuple[Suite, str]) -> None:
+    (running, account_id), page = suite, window.page
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.get_by_role("link", name=running.demo.seller_id).wait_for()
+    assert not await page.get_by_role("link", name="All users").is_visible()
+    for address in ("", f"/{account_id}"):
+        await page.goto(f"{window.edge}/console/operator{address}")
+        await page.get_by_text("Only operators see accounts of other users").wait_for()
 
 
 async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:

@@ -36,9 +36,9 @@ class Accounts:
         response = await self._write(self._stub.UpsertAccount, request, on_behalf_of)
         return response.account, response.created
 
-    async def get(self, account_id: str, *, on_behalf_of: str = "") -> account_pb2.Account:
-        """Return one account."""
-        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+    async def get(self, account_id: str, *, all_users: bool = False, on_behalf_of: str = "") -> account_pb2.Account:
+        """Return one account; with `all_users` also one of another user, for a user that is an operator."""
+        request = account_service_pb2.GetAccountRequest(account_id=account_id, all_users=all_users)
         return (
             await invoke_with_retries(self._stub.GetAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
         ).account

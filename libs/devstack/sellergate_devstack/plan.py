@@ -44,6 +44,7 @@ _ACCOUNT = (
     " SELLERGATE_ACCOUNTS_PER_USER SELLERGATE_APPLICATIONS_PER_USER SELLERGATE_CLIENTS_PER_USER"
 )
 _COPIES = "SELLERGATE_ACCOUNT_COPIES"
+_OPERATORS = "SELLERGATE_OPERATOR_USERS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE SELLERGATE_REDIS_ALLOW_PLAIN"
 _CENTRALS = "SELLERGATE_SELLER_CENTRAL_URL SELLERGATE_VENDOR_CENTRAL_URL"
 _BY_MARKETPLACE = "SELLERGATE_SELLER_CENTRAL_URLS SELLERGATE_VENDOR_CENTRAL_URLS"
@@ -119,7 +120,7 @@ class Plan:
             "SELLERGATE_DATABASE_WAIT_SECONDS": "20",
             "SELLERGATE_ROW_MACS": "require" if self.state.rows_have_macs else "adopt",
         }
-        process = self._service("account", own, _ACCOUNT)
+        process = self._service("account", own, f"{_ACCOUNT} {_OPERATORS}")
         if wraps_keys(process.environment):
             process.environment |= aws_environment()
         return process
@@ -164,7 +165,7 @@ class Plan:
         }
         if self.settings.wants_simulator:
             own["SELLERGATE_DOCUMENT_HOSTS"] = self.simulator_url
-        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} {_COPIES} SELLERGATE_TOKEN_CALLERS")
+        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} {_COPIES} {_OPERATORS} SELLERGATE_TOKEN_CALLERS")
 
     def _spapi(self) -> dict[str, str]:
         """Return the simulator's address as settings, if the run uses the simulator for SP-API."""
@@ -187,7 +188,7 @@ class Plan:
             **self._targets("gateway", "account", "token"),
             **self._seller_central(),
         }
-        process = self._service("edge", own, f"{_EDGE} {_CENTRALS} {_BY_MARKETPLACE}")
+        process = self._service("edge", own, f"{_EDGE} {_OPERATORS} {_CENTRALS} {_BY_MARKETPLACE}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
         process.healthy = http_serves(f"http://{LOOPBACK}:{self.port('edge')}/console/icon.svg")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from psycopg import pq
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
+from sellergate_common.identity.operator_settings import OperatorSettings
 from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings, is_loopback
 from sqlalchemy.engine import URL, make_url
@@ -98,7 +99,7 @@ class DatabaseSettings(Settings):
         return self
 
 
-class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings, OutboundSettings):
+class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings, OutboundSettings, OperatorSettings):
     """The settings of the account service: its database, its keys and its limits."""
 
     account_port: Port = 50051

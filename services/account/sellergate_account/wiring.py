@@ -56,13 +56,13 @@ async def open_servicers(
     publisher = RedisChangePublisher(redis)
     accounts = Accounts(store, applications, audit, publisher, now, new_uuid7, new_external_id, settings.limits)
     clients = Clients(store, accounts, audit, now, new_secret, settings.limits)
-    admin = Admin(store, rewrapper, audit, accounts, applications)
+    admin = Admin(store, rewrapper, audit, accounts, applications, settings.operators)
     if adopts and settings.database_migrate:
         # The replica that migrates the database also gives the rows of an earlier release their MACs.
         await adopt(store, rewrapper, audit)
     changes = SqlChangeLog(database)
     servicers = (
-        AccountServicer(accounts, changes),
+        AccountServicer(accounts, changes, settings.operators),
         AccountSecretsServicer(accounts, applications),
         ApplicationServicer(applications),
         DropInClientServicer(clients),

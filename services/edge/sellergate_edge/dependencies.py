@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sellergate_client import Sellergate
 from sellergate_client.rotations import Rotations
@@ -24,7 +24,7 @@ _BEARER = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """The dependencies of one edge's routes. `sign_in` is None if users paste a token into the console."""
+    """The dependencies of one edge's routes. `sign_in` is None if users paste a token into the console; `operators` are users."""
 
     authenticator: Authenticator
     sellergate: Sellergate
@@ -34,6 +34,7 @@ class Dependencies:
     guesses: Guesses
     tokens: DropInTokens
     sign_in: SignIn | None = None
+    operators: frozenset[str] = frozenset()
 
 
 def provide(app: FastAPI, dependencies: Dependencies) -> None:
@@ -77,3 +78,10 @@ User = Annotated[str, Depends(_documented)]
 Client = Annotated[Sellergate, Depends(sellergate_of)]
 Site = Annotated[Website, Depends(website_of)]
 Provided = Annotated[Dependencies, Depends(dependencies_of)]
+AllUsers = Annotated[
+    bool,
+    Query(
+        alias="allUsers",
+        description="Also accounts of other users. Only for operators, which SELLERGATE_OPERATOR_USERS names; others get 403",
+    ),
+]

@@ -28,7 +28,10 @@ _TAGS = [
         "description": "What happened to an account: recent calls of all programs, captured on request.",
     },
     {"name": "oauth", "description": "Amazon's website authorization: a seller consents on Amazon's page."},
-    {"name": "screens", "description": "What a frontend shows beside accounts: applications, operations, quotas."},
+    {
+        "name": "screens",
+        "description": "What a frontend shows beside accounts: the user, applications, operations, quotas.",
+    },
     {"name": "clients", "description": "Credentials for SP-API SDKs, which call the drop-in endpoint."},
     {"name": "drop-in", "description": "The token URL for SP-API SDKs."},
     {"name": "webhooks", "description": "Signed requests of other systems: rotated credentials."},

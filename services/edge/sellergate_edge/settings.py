@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator, model_validator
 from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import ring_text
+from sellergate_common.identity.operator_settings import OperatorSettings
 from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
 
@@ -15,7 +16,7 @@ SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
 
 
-class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings):
+class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings, OperatorSettings):
     """Settings of the edge. Users are authenticated by exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001

@@ -71,6 +71,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
             guesses=Guesses(counts, time.monotonic),
             tokens=DropInTokens(ring, time.time),
             sign_in=_sign_in(settings, keys, authenticator, KeyRing.parse(ring)),
+            operators=settings.operators,
         )
         metrics = RpcMetrics.register()
         metrics.background = background

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_common.crypto.sealing import KeyRing, ring_text
+from sellergate_common.identity.operator_settings import OperatorSettings
 from sellergate_common.identity.policy import Access
 from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, CopySettings, Port, ServerSettings, names, secure_url
@@ -19,7 +20,7 @@ _HOST_PATTERN = re.compile(r"[A-Za-z0-9*.-]{3,253}")
 DOCUMENT_HOSTS = "*.amazonaws.com,*.cloudfront.net"
 
 
-class GatewaySettings(ServerSettings, CacheSettings, CopySettings, SiteSettings, OutboundSettings):
+class GatewaySettings(ServerSettings, CacheSettings, CopySettings, SiteSettings, OutboundSettings, OperatorSettings):
     """The addresses of the services and of Amazon, and the keys of the shared caches."""
 
     gateway_port: Port = 50054

@@ -205,9 +205,10 @@ async def open_servicers(settings: GatewaySettings, redis: Redis, health: Health
         pages = Pages(calls, catalogue, Threads("pages", 1).run)
         streams = Streams(pages, downloads, Uploads(calls, store, transfer_time), reports)
         serving = Serving(health.metrics, health.draining, settings.connection_age_seconds)
+        recent = RecentCalls(captures, captured, sources.accounts, SYSTEM_CLOCK)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics, serving),
-            CaptureServicer(captures, RecentCalls(captures, captured, sources.accounts, SYSTEM_CLOCK), operations),
+            CaptureServicer(captures, recent, operations, settings.operators),
         )
 
 

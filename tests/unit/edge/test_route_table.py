@@ -67,7 +67,7 @@ def test_every_route_of_the_app_is_in_the_table() -> None:
             assert getattr(route, "original_router", None) is entry
         else:
             assert (type(route), path_of(route)) == (type(entry), path_of(entry))
-    assert len(routers) == 9
+    assert len(routers) == 11
 
 
 def test_every_route_except_the_drop_ins_has_an_own_path() -> None:

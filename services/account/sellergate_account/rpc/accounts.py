@@ -8,6 +8,7 @@ from sellergate.account.v1 import account_service_pb2 as pb2
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceServicer
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceServicer
 from sellergate_common.errors import NotAllowed
+from sellergate_common.identity.operator_settings import visible_user
 from sellergate_common.rpc.timestamps import read_time
 
 from sellergate_account.accounts import Accounts
@@ -33,9 +34,11 @@ from sellergate_account.rpc.pages import page_of
 class AccountServicer(AccountServiceServicer):
     """The servicer of seller accounts."""
 
-    def __init__(self, accounts: Accounts, changes: ChangeLog) -> None:
+    def __init__(self, accounts: Accounts, changes: ChangeLog, operators: frozenset[str] = frozenset()) -> None:
+        """Take the dependencies. `operators` are the users that may ask for accounts of all users."""
         self._accounts = accounts
         self._changes = changes
+        self._operators = operators
 
     async def UpsertAccount(self, request: pb2.UpsertAccountRequest, context: Any) -> pb2.UpsertAccountResponse:
         """Store a seller's account."""
@@ -49,14 +52,16 @@ class AccountServicer(AccountServiceServicer):
 
     async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:
         """Return one account."""
-        account, application = await self._accounts.with_application(request.account_id, acting_user())
+        user = visible_user(self._operators, all_users=request.all_users)
+        account, application = await self._accounts.with_application(request.account_id, user)
         return pb2.GetAccountResponse(account=to_message(account), shared_application=not application.owner_user_id)
 
     async def ListAccounts(self, request: pb2.ListAccountsRequest, context: Any) -> pb2.ListAccountsResponse:
         """Return one page of accounts."""
-        if request.user_id:
+        user = visible_user(self._operators, all_users=request.all_users)
+        if request.user_id and not request.all_users:
             check_user(request.user_id, "user_id")
-        narrowed = to_filter(request, request.user_id or acting_user())
+        narrowed = to_filter(request, request.user_id or user)
         size = page_tokens.page_size(request.page_size)
         found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed.query), size + 1)
         page, token = page_of(

@@ -7,6 +7,7 @@ from typing import Any
 from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.identity.operator_settings import visible_user
 from sellergate_common.rpc.timestamps import read_time
 
 from sellergate_account.accounts import Accounts
@@ -20,7 +21,6 @@ from sellergate_account.model import OLDEST_FIRST, EventOrder
 from sellergate_account.ports.rewrapper import Rewrapper
 from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.rpc import page_tokens
-from sellergate_account.rpc.acting_user import acting_user
 from sellergate_account.rpc.admin_messages import to_anchors, to_event, to_notes, to_result, to_row
 from sellergate_account.rpc.pages import fitting
 
@@ -34,6 +34,8 @@ class Admin:
     audit: Audit
     accounts: Accounts
     applications: Applications
+    operators: frozenset[str] = frozenset()
+    """The users that read the chains of all accounts, through the edge."""
 
 
 class AccountAdminServicer(AccountAdminServiceServicer):
@@ -86,9 +88,11 @@ class AccountAdminServicer(AccountAdminServiceServicer):
 
     async def ListAuditEvents(self, request: pb2.ListAuditEventsRequest, context: Any) -> pb2.ListAuditEventsResponse:
         """Return one page of an audit chain; a user reads those of own accounts."""
-        if user := acting_user():
+        if user := visible_user(self._admin.operators, all_users=request.all_users):
             if not request.account_id:
-                raise InvalidRequest.of_field("account_id", "must be set; only operators read the chain of global events")
+                raise InvalidRequest.of_field(
+                    "account_id", "must be set; only operators read the chain of global events"
+                )
             await self._admin.accounts.get(request.account_id, user)
         order = EventOrder(request.newest_first, read_time(request, "since"))
         size, query = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"

@@ -26,6 +26,8 @@ PAGES = (
     "/console/sellers/{account_id}",
     "/console/explorer",
     "/console/applications",
+    "/console/operator",
+    "/console/operator/{account_id}",
 )
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 # The page names its files below this folder; a browser gets the release's version in place of the hyphen.

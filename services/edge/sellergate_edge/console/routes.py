@@ -1,4 +1,4 @@
-"""Routes for the console and other frontends: applications, operations, and the remaining quota of an account."""
+"""Routes for the console and other frontends: the user, applications, operations, and the remaining quota of an account."""
 
 from typing import Annotated
 
@@ -7,7 +7,15 @@ from sellergate_amazon.common_calls import COMMON_OPERATIONS
 from sellergate_amazon.operations import Catalogue
 
 from sellergate_edge.dependencies import Client, Provided, User
-from sellergate_edge.routes.models import Application, ApplicationPage, Operation, OperationPage, Quota, Quotas
+from sellergate_edge.routes.models import (
+    Application,
+    ApplicationPage,
+    Operation,
+    OperationPage,
+    Quota,
+    Quotas,
+    SignedInUser,
+)
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 from sellergate_edge.routes.user_route import UserRoute
 
@@ -20,6 +28,12 @@ _Operations = Annotated[
         description="Names of operations; without any, the most common ones. Each counts as one request of the user",
     ),
 ]
+
+
+@router.get("/user", operation_id="getUser")
+async def get_user(user: User, provided: Provided) -> SignedInUser:
+    """Return the user that sends the request, and whether it is an operator, which sees the accounts of all users."""
+    return SignedInUser(id=user, is_operator=user in provided.operators)
 
 
 @router.get("/applications", operation_id="listApplications")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, Field
 from sellergate.account.v1 import account_admin_service_pb2
 
-from sellergate_edge.dependencies import Client, User
+from sellergate_edge.dependencies import AllUsers, Client, User
 from sellergate_edge.routes.models import Json, time_of
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 from sellergate_edge.routes.user_route import UserRoute
@@ -28,7 +28,9 @@ class AuditEvent(Json):
     user_id: Annotated[
         str, Field(examples=["user-17"], description="The user for which the caller did it; empty: for none")
     ]
-    subject: Annotated[str, Field(examples=["client/sgc_…"], description="What was changed beside the account; empty: nothing")]
+    subject: Annotated[
+        str, Field(examples=["client/sgc_…"], description="What was changed beside the account; empty: nothing")
+    ]
     detail: Annotated[str, Field(examples=["region,labels"], description="The fields that changed, or a description")]
     request_id: Annotated[str, Field(description="Sellergate's id of the request, as in its log")]
 
@@ -62,6 +64,7 @@ async def list_audit_events(
     user: User,
     client: Client,
     since: _Since = None,
+    all_users: AllUsers = False,
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> AuditEventPage:
@@ -70,7 +73,12 @@ async def list_audit_events(
     Events are chained by HMACs that the operator can verify. Those of a deleted account stay with the operator.
     """
     page = await client.history.audit_events(
-        account_id, since=since, page_size=page_size, page_token=page_token, on_behalf_of=user
+        account_id,
+        since=since,
+        page_size=page_size,
+        page_token=page_token,
+        all_users=all_users,
+        on_behalf_of=user,
     )
     link_next(request, response, page.next_page_token)
     return AuditEventPage(

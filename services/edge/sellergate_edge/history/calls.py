@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from sellergate.gateway.v1.capture_service_pb2 import CapturedExchange
 
-from sellergate_edge.dependencies import Client, User
+from sellergate_edge.dependencies import AllUsers, Client, User
 from sellergate_edge.routes.models import Given, Json, time_of
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 from sellergate_edge.routes.user_route import UserRoute
@@ -94,6 +94,7 @@ async def list_calls(
     response: Response,
     user: User,
     client: Client,
+    all_users: AllUsers = False,
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> RecentCallPage:
@@ -101,7 +102,9 @@ async def list_calls(
 
     Sellergate keeps the newest 200 of them until an hour after the capture has ended. A page has at most 200.
     """
-    page = await client.history.calls(account_id, page_size=page_size, page_token=page_token, on_behalf_of=user)
+    page = await client.history.calls(
+        account_id, page_size=page_size, page_token=page_token, all_users=all_users, on_behalf_of=user
+    )
     link_next(request, response, page.next_page_token)
     return RecentCallPage(
         calls=[RecentCall.from_message(one) for one in page.exchanges],
@@ -111,17 +114,19 @@ async def list_calls(
 
 
 @router.put("/{account_id}/capture", operation_id="captureCalls")
-async def capture(account_id: str, new: NewCapture, user: User, client: Client) -> RunningCapture:
+async def capture(
+    account_id: str, new: NewCapture, user: User, client: Client, all_users: AllUsers = False
+) -> RunningCapture:
     """Capture all calls of an account for a limited time, whichever program makes them.
 
     It is recorded in the account's audit trail. While a capture is running, another request moves its end. At most ten accounts of
     a user are captured at once.
     """
-    end = await client.history.start_capture(account_id, new.seconds, on_behalf_of=user)
+    end = await client.history.start_capture(account_id, new.seconds, all_users=all_users, on_behalf_of=user)
     return RunningCapture(account_id=account_id, expire_time=end)
 
 
 @router.delete("/{account_id}/capture", operation_id="endCapture", status_code=204)
-async def end_capture(account_id: str, user: User, client: Client) -> None:
+async def end_capture(account_id: str, user: User, client: Client, all_users: AllUsers = False) -> None:
     """End the capture of an account's calls before its time. The captured calls stay listed."""
-    await client.history.end_capture(account_id, on_behalf_of=user)
+    await client.history.end_capture(account_id, all_users=all_users, on_behalf_of=user)

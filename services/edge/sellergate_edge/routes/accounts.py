@@ -9,9 +9,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from pydantic import AwareDatetime, SecretStr
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.identity.users import MAX_USER_ID_LENGTH
 from sellergate_common.rpc.timestamps import from_datetime
 
-from sellergate_edge.dependencies import Client, User
+from sellergate_edge.dependencies import AllUsers, Client, User
 from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, SigningMode
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
@@ -40,6 +41,12 @@ _ExternalRef = Annotated[
 _Labels = Annotated[
     list[str] | None,
     Query(max_length=16, examples=[["tier=gold"]], description="A label as `key=value`; repeat for several"),
+]
+_UserId = Annotated[
+    str,
+    Query(
+        alias="userId", max_length=MAX_USER_ID_LENGTH, description="With `allUsers=true`: only accounts of this user"
+    ),
 ]
 _ExpiresBefore = Annotated[
     AwareDatetime | None,
@@ -93,13 +100,21 @@ async def list_accounts(
     external_ref: _ExternalRef = "",
     label: _Labels = None,
     authorization_expires_before: _ExpiresBefore = None,
+    all_users: AllUsers = False,
+    user_id: _UserId = "",
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> AccountPage:
-    """List the accounts of the user, oldest first; only those that match all filters."""
+    """List the accounts of the user, oldest first; only those that match all filters.
+
+    With `allUsers=true` an operator lists those of all users, or of the one that `userId` names.
+    """
+    if user_id and not all_users:
+        raise InvalidRequest.of_field("userId", "is a filter for operators; add allUsers=true, or leave it out")
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
     wanted = account_service_pb2.ListAccountsRequest(
-        user_id=user,
+        user_id=user_id if all_users else user,
+        all_users=all_users,
         filter=account_service_pb2.AccountFilter(
             states=states,
             marketplace=marketplace,
@@ -120,10 +135,15 @@ async def list_accounts(
 
 @router.get("/{account_id}", operation_id="getAccount", response_model=Account, responses=_UNCHANGED)
 async def get_account(
-    account_id: str, user: User, client: Client, response: Response, if_none_match: _IfNoneMatch = None
+    account_id: str,
+    user: User,
+    client: Client,
+    response: Response,
+    all_users: AllUsers = False,
+    if_none_match: _IfNoneMatch = None,
 ) -> Account | Response:
-    """Return one account."""
-    account = _to_account(await client.accounts.get(account_id, on_behalf_of=user), response)
+    """Return one account; with `allUsers=true` an operator gets also that of another user."""
+    account = _to_account(await client.accounts.get(account_id, all_users=all_users, on_behalf_of=user), response)
     if if_none_match and response.headers["ETag"] in re.findall(r'"[^"]*"', if_none_match):
         return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
     return account

@@ -206,6 +206,13 @@ class AccountPage(Json):
     next_page_token: str
 
 
+class SignedInUser(Json):
+    """The user of a request. `isOperator`: it may ask for the accounts of all users."""
+
+    id: Annotated[str, Field(examples=["user-17"])]
+    is_operator: bool
+
+
 class Application(Json):
     """An LWA client, of the user or shared by the operator, without secrets."""
 

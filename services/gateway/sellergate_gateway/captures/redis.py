@@ -107,7 +107,7 @@ class RedisCaptures:
         """Return at most `limit` listed exchanges with their positions, the newest first, beginning before a position."""
         key = _key_of(capture_id)
         try:
-            found = await self._redis.xrevrange(key, max=_previous(before) if before else "+", count=limit)
+            found: Any = await self._redis.xrevrange(key, max=_previous(before) if before else "+", count=limit)
         except UNREACHABLE:
             raise _unavailable() from None
         opened = [(str(position), self._open(str(fields[_SEALED]), key)) for position, fields in found]

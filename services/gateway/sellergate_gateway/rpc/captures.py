@@ -7,7 +7,7 @@ from typing import Any
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceServicer
-from sellergate_common.context import current_caller
+from sellergate_common.identity.operator_settings import visible_user
 from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_gateway.captures.recent import RecentCalls
@@ -21,8 +21,12 @@ from sellergate_gateway.spapi.http import Headers
 class CaptureServicer(CaptureServiceServicer):
     """The RPCs of CaptureService."""
 
-    def __init__(self, captures: Captures, recent: RecentCalls, operations: Operations) -> None:
+    def __init__(
+        self, captures: Captures, recent: RecentCalls, operations: Operations, operators: frozenset[str]
+    ) -> None:
+        """Take the dependencies. `operators` are the users that may ask for accounts of all users."""
         self._captures = captures
+        self._operators = operators
         self._recent = recent
         self._operations = operations
 
@@ -43,19 +47,21 @@ class CaptureServicer(CaptureServiceServicer):
 
     async def StartCapture(self, request: pb2.StartCaptureRequest, context: Any) -> pb2.StartCaptureResponse:
         """List all calls of an account from now on."""
-        capture = await self._recent.start(request.account_id, _user(), _seconds(request))
+        capture = await self._recent.start(request.account_id, self._user(request), _seconds(request))
         return pb2.StartCaptureResponse(expire_time=to_timestamp(capture.until))
 
     async def EndCapture(self, request: pb2.EndCaptureRequest, context: Any) -> pb2.EndCaptureResponse:
         """End the capture of an account's calls."""
-        await self._recent.end(request.account_id, _user())
+        await self._recent.end(request.account_id, self._user(request))
         return pb2.EndCaptureResponse()
 
     async def ListCapturedExchanges(
         self, request: pb2.ListCapturedExchangesRequest, context: Any
     ) -> pb2.ListCapturedExchangesResponse:
         """Return one page of an account's recent exchanges."""
-        found, token = await self._recent.page(request.account_id, _user(), request.page_size, request.page_token)
+        found, token = await self._recent.page(
+            request.account_id, self._user(request), request.page_size, request.page_token
+        )
         running = await self._recent.running(request.account_id)
         return pb2.ListCapturedExchangesResponse(
             exchanges=map(_exchange, found),
@@ -63,9 +69,11 @@ class CaptureServicer(CaptureServiceServicer):
             expire_time=to_timestamp(running.until) if running else None,
         )
 
+    def _user(self, request: "_Listed") -> str:
+        return visible_user(self._operators, all_users=request.all_users)
 
-def _user() -> str:
-    return current_caller().on_behalf_of
+
+_Listed = pb2.StartCaptureRequest | pb2.EndCaptureRequest | pb2.ListCapturedExchangesRequest
 
 
 def _seconds(request: pb2.CaptureRequest | pb2.StartCaptureRequest) -> float:

@@ -15,7 +15,7 @@ const ACTIONS = {
 const CALLERS = {edge: 'Sellergate’s API', token: 'token service', gateway: 'gateway', iam: 'iam service', operator: 'operator'};
 
 /** Return the card of the audit trail. `draw()` reads the newest events; it is called after each change. */
-export function auditCard(id, signal) {
+export function auditCard(id, signal, {allUsers = ''} = {}) {
   const fault = element('p', {class: 'error', role: 'alert', hidden: true});
   const more = element('button', {type: 'button', class: 'quiet small', hidden: true, onclick: () => read(next)}, 'Show older events');
   const list = table('List of audit events', ['Time', 'Event', 'By', 'Details'], []);
@@ -24,7 +24,7 @@ export function auditCard(id, signal) {
 
   async function read(pageToken = '') {
     await tried(async () => {
-      const page = await ask('GET', accountPath(id, '/audit-events'), {pageSize: SHOWN, pageToken});
+      const page = await ask('GET', accountPath(id, '/audit-events'), {pageSize: SHOWN, pageToken, allUsers});
       if (signal.aborted) return;
       if (pageToken || !rows.size) next = page.nextPageToken;
       for (const event of page.events) rows.set(event.sequence, rows.get(event.sequence) ?? row(event));

@@ -12,7 +12,7 @@ const SHOWN = 50;
 const NONE = 'Calls are listed here only while they are captured: from the start of a capture on, those of every program, without their contents.';
 
 /** Return the card of the recent calls of an account. `changed()` is called after a capture began, which the audit trail records. */
-export function capturedCard(id, signal, changed = () => {}) {
+export function capturedCard(id, signal, {changed, allUsers = ''}) {
   const state = element('p', {class: 'soft', role: 'status'}, NONE);
   const fault = element('p', {class: 'error', role: 'alert', hidden: true});
   const start = element('button', {type: 'button', onclick: () => set('PUT', {seconds: MINUTES * 60})}, `Capture calls for ${MINUTES} minutes`);
@@ -27,7 +27,7 @@ export function capturedCard(id, signal, changed = () => {}) {
   async function set(method, body = undefined) {
     fill(fault, '');
     await tried(async () => {
-      await ask(method, accountPath(id, '/capture'), {}, body);
+      await ask(method, accountPath(id, '/capture'), {allUsers}, body);
       await Promise.all([read(), method === 'PUT' && changed()]);
       (method === 'PUT' ? stop : start).focus();
     }, (error) => fill(fault, error.sentence));
@@ -38,7 +38,7 @@ export function capturedCard(id, signal, changed = () => {}) {
     let isRunning = !stop.hidden;
     if (!document.hidden) {
       await tried(async () => {
-        const page = await ask('GET', accountPath(id, '/calls'), {pageSize: SHOWN});
+        const page = await ask('GET', accountPath(id, '/calls'), {pageSize: SHOWN, allUsers});
         if (signal.aborted) return;
         isRunning = Boolean(page.captureExpireTime);
         draw(page);
@@ -65,7 +65,7 @@ export function capturedCard(id, signal, changed = () => {}) {
 
   async function older() {
     await tried(async () => {
-      const page = await ask('GET', accountPath(id, '/calls'), {pageSize: SHOWN, pageToken: next});
+      const page = await ask('GET', accountPath(id, '/calls'), {pageSize: SHOWN, pageToken: next, allUsers});
       for (const call of page.calls) {
         if (rows.has(keyOf(call))) continue;
         rows.set(keyOf(call), callRow(call));

@@ -8,14 +8,15 @@ export function facts(values, id = null) {
   return element('dl', {class: 'facts', id}, rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]));
 }
 
-/** Return the card of a seller's facts. */
+/** Return the card of a seller's facts. `draw` shows the account's user too, if `isOthers`. */
 export function factsCard() {
   const list = element('div', {});
   return {
     place: card('Account', list),
-    draw: (account, names = ownNames(account)) => list.replaceChildren(facts({
+    draw: (account, {isOthers = false} = {}) => list.replaceChildren(facts({
+      'User': isOthers ? code(account.userId) : null,
       'Account ID': code(account.id),
-      'Your names for it': names.length ? element('span', {class: 'codes'}, names.map(code)) : null,
+      [isOthers ? 'The user’s names for it' : 'Your names for it']: namesOf(account),
       'Authorization': authorizationLeft(account),
       'Verified by Amazon': 'verifiedTime' in account ? verifiedWords(account) : null,
       'Marketplaces': account.marketplaceIds.length ? element('span', {class: 'codes'}, account.marketplaceIds.map(code)) : 'none',
@@ -44,6 +45,11 @@ export function applicationCard() {
       'Website consent': application.authorizesOnWebsite ? 'ready' : 'not set up: no redirect URI',
     }) : element('p', {class: 'soft'}, account.applicationId)),
   };
+}
+
+function namesOf(account) {
+  const names = ownNames(account);
+  return names.length ? element('span', {class: 'codes'}, names.map(code)) : null;
 }
 
 function verifiedWords({verifiedTime, verificationMethod}) {

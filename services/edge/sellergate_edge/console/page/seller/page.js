@@ -48,7 +48,7 @@ function build(id, head, content, signal) {
   const audit = auditCard(id, signal);
   head.replaceChildren(...header.parts);
   content.replaceChildren(
-    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal, audit.draw), audit.place),
+    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal, {changed: audit.draw}), audit.place),
     element('div', {class: 'column'}, facts.place, application.place, clientsCard(id, signal)),
   );
   let version = '';

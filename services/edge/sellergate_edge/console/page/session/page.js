@@ -1,5 +1,5 @@
 // Signing in and out, and what brought the browser here: a link with a token, the provider, the Appstore or Amazon's consent.
-import {askSignIn, Refusal} from '../api/edge.js';
+import {ask, askSignIn, Refusal} from '../api/edge.js';
 import {sellerAddress} from '../sellers/row.js';
 import {reset} from '../sellers/store.js';
 import {at, fill} from '../shell/elements.js';
@@ -21,6 +21,7 @@ let arrival = null;
 function display(isSignedIn) {
   at('sign-in').hidden = isSignedIn;
   at('board').hidden = at('who').hidden = at('sections').hidden = !isSignedIn;
+  at('operator').hidden = true;
 }
 
 function signedOut(words = '') {
@@ -59,7 +60,14 @@ async function signIn(token, endUrl = '') {
     tell('The seller is connected.');
   }
   await show({again: true});
+  offerOperator();
   if (came?.callback) await (await import('../connect/dialog.js')).openConnect({from: came});
+}
+
+/** Show the page of all users' sellers in the navigation, if the user is an operator. */
+async function offerOperator() {
+  const user = await tried(() => ask('GET', '/user'), () => null);
+  at('operator').hidden = !(session.isOpen && user?.isOperator && user.id === session.user);
 }
 
 /** Ask the person at this screen before a token from a link is taken: a link may come from another user. */

@@ -5,6 +5,8 @@ const ROUTES = [
   [/^\/(?:console\/sellers\/?)?$/, 'sellers', () => import('../sellers/page.js')],
   [/^\/console\/sellers\/([^/]+)\/?$/, 'sellers', () => styled('seller', import('../seller/page.js'))],
   [/^\/console\/explorer\/?$/, 'explorer', () => styled('explorer', import('../explorer/page.js'))],
+  [/^\/console\/operator\/?$/, 'operator', () => import('../operator/page.js')],
+  [/^\/console\/operator\/([^/]+)\/?$/, 'operator', () => styled('seller', import('../operator/seller.js'))],
   [/^\/console\/applications\/?$/, 'applications', () => styled('seller', import('../applications/page.js'))],
 ];
 const SCROLL_MILLISECONDS = 250;
