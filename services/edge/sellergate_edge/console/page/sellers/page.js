@@ -13,7 +13,8 @@ import {findEarly, load, reset, store, subscribe} from './store.js';
 import {toolbar} from './toolbar.js';
 import {VirtualList} from './virtual.js';
 
-// Short enough that a search for a seller that was not loaded yet seems immediate.
+// The edge is asked at once for what was pasted or typed after a rest, and while a person types on, after a short pause.
+const REST_MS = 250;
 const PAUSE_MS = 30;
 
 /** Show the list with the filters of the address. */
@@ -23,15 +24,18 @@ export function open(place, {query, signal, title, top}) {
   let listed = [];
   let wanted = top;
   let pause = 0;
+  let typed = -Infinity;
   const picked = selection(() => listed, () => draw({redraw: true}));
   const tiles = attention();
   const bulk = bulkBar(() => picked.ids, () => picked.all(false));
   const tools = toolbar(filters, (changes) => {
     filters = {...filters, ...changes};
+    const rested = performance.now() - typed > REST_MS;
+    typed = performance.now();
+    lookEarly(rested ? 0 : PAUSE_MS);
     remember(addressOf(filters));
     draw();
     if (rows.getBoundingClientRect().top < 0) scrollTo(0, 0);
-    lookEarly();
   }, signal);
   const count = element('span', {id: 'count', role: 'status'});
   const all = element('input', {type: 'checkbox', 'aria-label': 'Select all listed sellers', onclick: () => picked.all(all.checked)});
@@ -62,16 +66,17 @@ export function open(place, {query, signal, title, top}) {
 
   function begin() {
     tried(load, (error) => { if (!(error instanceof Refusal)) throw error; });
-    lookEarly();
+    lookEarly(0);
   }
 
-  /** While sellers are loading, ask for one that no loaded seller matches, also for the address; once the user pauses to type. */
-  function lookEarly() {
+  /** While sellers are loading, ask for one that no loaded seller matches, also for the address; show it in the task that brings it. */
+  function lookEarly(wait) {
     clearTimeout(pause);
-    if (!filters.q || listed.length || store.isComplete) return;
-    pause = setTimeout(() => {
-      findEarly(filters.q, signal).catch((error) => { if (!(error instanceof Refusal)) throw error; });
-    }, PAUSE_MS);
+    if (!filters.q || store.isComplete || chosen(filters).length) return;
+    const find = () => findEarly(filters.q, signal, () => draw({redraw: true}))
+      .catch((error) => { if (!(error instanceof Refusal)) throw error; });
+    if (wait) pause = setTimeout(find, wait);
+    else find();
   }
 
   function draw({redraw = false} = {}) {

@@ -91,15 +91,21 @@ export async function fetchAccount(id) {
   return account;
 }
 
-/** Fetch the sellers with an ID of Amazon's or a reference of the user's that no page has brought yet. Throws a Refusal. */
-export async function findEarly(words, signal) {
+/**
+ * Fetch the sellers with an ID of Amazon's or a reference of the user's that no page has brought yet. `found()` is called for each response
+ * that brings some, whichever is first. Throws a Refusal.
+ */
+export async function findEarly(words, signal, found) {
   if (store.isComplete || !/^\S{4,128}$/.test(words)) return;
   const mine = turn;
   const filters = [{externalRef: words}];
-  if (words.length <= 64) filters.push({amazonSellerId: words.startsWith('amzn1.') ? words : words.toUpperCase()});
-  const pages = await Promise.all(filters.map((filter) => ask('GET', '/accounts', filter)));
-  if (mine !== turn || signal.aborted) return;
-  for (const account of pages.flatMap((page) => page.accounts)) keep(account);
+  if (words.length <= 64) filters.unshift({amazonSellerId: words.startsWith('amzn1.') ? words : words.toUpperCase()});
+  await Promise.all(filters.map(async (filter) => {
+    const {accounts} = await ask('GET', '/accounts', filter);
+    if (mine !== turn || signal.aborted || !accounts.length) return;
+    for (const account of accounts) keep(account);
+    found();
+  }));
 }
 
 /** Keep a seller as the edge returned it. */
