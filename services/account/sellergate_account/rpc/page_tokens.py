@@ -36,8 +36,9 @@ def decode(token: str, query: object) -> Cursor | None:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         time, row_id, digest = json.loads(decoded)
         cursor = Cursor(datetime.fromisoformat(time).astimezone(UTC), _check_row_id(row_id))
-    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise _bad_token() from error
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
+        # The cause is not chained: its text holds what the caller sent.
+        raise _bad_token() from None
     if digest != _digest(query):
         raise InvalidRequest.of_field("page_token", "belongs to another list; the other fields must stay the same")
     return cursor

@@ -1,11 +1,14 @@
 """Pages of lists are bounded by their bytes."""
 
+import base64
 from datetime import UTC, datetime
 
+import pytest
 from sellergate.account.v1.account_pb2 import Account
 from sellergate_account.model import Cursor, Filter
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.pages import PAGE_BYTES, fitting, page_of
+from sellergate_common.errors import InvalidRequest
 
 
 def message(size: int) -> Account:
@@ -57,3 +60,12 @@ def test_a_token_of_the_release_before_is_valid_for_the_filters_that_it_knew() -
         Filter("u1", amazon_seller_id="A1"),
     )
     assert len({repr(one.query) for one in (*narrowed, Filter("u1"))}) == 4
+
+
+@pytest.mark.parametrize("text", ["hunter2", '["hunter2", "a", "b"]', '["2026-01-01", "hunter2!", "b"]', "[" * 100_000])
+def test_a_text_that_is_no_token_is_in_no_error(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        page_tokens.decode(base64.urlsafe_b64encode(text.encode()).decode().rstrip("="), "question")
+    assert "hunter2" not in f"{caught.value!r} {caught.value}"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
