@@ -61,6 +61,8 @@ class Services(
     revision: int = 0
     """The revision that token and iam return; 0: the requested one."""
     error: SellergateError | None = None
+    late: list[str] = field(default_factory=list)
+    """The access keys that iam returns first, because the call that drops them is on its way."""
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.calls.append("account")
@@ -95,7 +97,9 @@ class Services(
         self.calls.append("role")
         self.expected.append(request.expected_revision)
         response = iam_service_pb2.AssumeRoleResponse(
-            access_key_id=f"k{len(self.calls)}", secret_access_key="s", session_token="t"
+            access_key_id=self.late.pop() if self.late else f"k{len(self.calls)}",
+            secret_access_key="s",
+            session_token="t",
         )
         response.revision = self.revision or request.expected_revision
         response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
@@ -289,6 +293,15 @@ async def test_a_refused_token_in_redis_is_not_used_again_while_its_owner_cannot
         await bench.tokens.get(one)
     bench.services.error = None
     assert (await bench.tokens.get(one)).value != refused.value
+
+
+async def test_refused_credentials_that_iam_returns_before_it_drops_them_are_requested_again(bench: Bench) -> None:
+    one = account()
+    refused = await bench.credentials.get(one)
+    assert await bench.credentials.invalidate(one, refused)
+    bench.services.late = [refused.access_key_id.get_secret_value()]
+    assert (await bench.credentials.get(one)).access_key_id != refused.access_key_id
+    assert bench.services.calls == ["role"] * 3
 
 
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:

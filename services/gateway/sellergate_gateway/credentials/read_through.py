@@ -29,7 +29,8 @@ _Value = TypeVar("_Value", bound=Expiring)
 
 
 _SIZE = 10_000
-# If an owner returns a value of an older revision than the caller's, it is called once more.
+# If an owner returns a value of an older revision than the caller's, or one that Amazon refused, it is called once more: the call
+# that changes or drops the value may be on its way.
 _ATTEMPTS = 2
 
 
@@ -106,7 +107,7 @@ class ReadThroughCache(Generic[_Value]):
             value = None
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
-                owning = await _fetch_revision(account, fetch_from_owner)
+                owning = await self._fetch_from_owner(account, fetch_from_owner)
                 value = owning.value if owning.left is None else limit_ttl(owning.value, owning.left, self._now())
                 revision = owning.revision
             except (Unavailable, OutOfTime) as error:
@@ -119,6 +120,27 @@ class ReadThroughCache(Generic[_Value]):
             self._memory.put(account.account_id, (revision, value), seconds)
         return value
 
+    async def _fetch_from_owner(
+        self, account: Account, fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
+    ) -> OwnedValue[_Value]:
+        """Return the owner's value, of the account's revision or a later one. Raises Unavailable and its errors.
+
+        A value that Amazon refused is returned only if the owner has no other: used again, it is dropped again.
+        """
+        found = None
+        for _ in range(_ATTEMPTS):
+            owning = await fetch_from_owner()
+            if owning.revision >= account.revision or not owning.revision:
+                found = owning
+                if not self._is_refused(account, owning.value):
+                    break
+        if found is None:
+            raise Unavailable(
+                "The account was changed, and not every service has its new credentials yet. Try again.",
+                retry_after=1.0,
+            )
+        return found
+
     async def _shared(self, name: str) -> _Value | None:
         opened = await self._entries.get_living(name)
         if opened is None:
@@ -129,16 +151,3 @@ class ReadThroughCache(Generic[_Value]):
         except (ValueError, TypeError, KeyError):  # an entry in another release's form counts as none
             return None
         return value if is_acceptable(value, self._now()) else None
-
-
-async def _fetch_revision(
-    account: Account, fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
-) -> OwnedValue[_Value]:
-    """Return the owner's value, of the account's revision or a later one. Raises Unavailable and its errors."""
-    for _ in range(_ATTEMPTS):
-        owning = await fetch_from_owner()
-        if owning.revision >= account.revision or not owning.revision:
-            return owning
-    raise Unavailable(
-        "The account was changed, and not every service has its new credentials yet. Try again.", retry_after=1.0
-    )
