@@ -17,8 +17,8 @@ SLACK_SECONDS = 2.0
 UNKNOWN = frozenset({"AMAZON_OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "CONNECTION_LOST"})
 # What a fault may cause after its end: a call that had its share of the quota, and waited for a token, is sent late.
 _LATER = "AMAZON_QUOTA_EXCEEDED"
-# Outcomes that no fault explains: a bug, or a response without a reason.
-BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", ""})
+# Outcomes that no fault explains: a bug, a response without a reason, or Amazon's refusal of a token or a signature.
+BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", "AMAZON_401", "AMAZON_403", ""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,13 +207,12 @@ class Load:
 
 def problem_of(response: httpx.Response) -> tuple[str, str]:
     """Return the reason and the text of a problem document, or AMAZON_<status> for Amazon's own; UNTYPED for any other response."""
-    try:
+    text = f"{response.status_code} {response.text[:200]}"
+    with suppress(ValueError, KeyError, TypeError):
         document = response.json()
-        if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR and document.get("errors"):
-            return f"AMAZON_{response.status_code}", str(document["errors"])
         return str(document["reason"]), str(document.get("detail", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "UNTYPED", f"{response.status_code} {response.text[:200]}"
+    is_amazons = any(name.startswith("x-amzn-") for name in response.headers)
+    return f"AMAZON_{response.status_code}" if is_amazons else "UNTYPED", text
 
 
 @asynccontextmanager

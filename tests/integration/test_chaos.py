@@ -61,16 +61,19 @@ def test_an_interrupted_run_keeps_its_results_and_a_repeat_says_what_broke_befor
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "reason"),
+    ("status", "headers", "body", "reason"),
     [
-        (503, {"reason": "DEPENDENCY_UNAVAILABLE", "detail": "d"}, "DEPENDENCY_UNAVAILABLE"),
-        (403, {"errors": [{"code": "Unauthorized"}]}, "AMAZON_403"),
-        (500, {"errors": [{"code": "InternalFailure"}]}, "UNTYPED"),
-        (502, "<html>", "UNTYPED"),
+        (503, {}, {"reason": "DEPENDENCY_UNAVAILABLE", "detail": "d"}, "DEPENDENCY_UNAVAILABLE"),
+        (403, {"x-amzn-RequestId": "r"}, {"errors": [{"code": "Unauthorized"}]}, "AMAZON_403"),
+        (503, {"x-amzn-RequestId": "r"}, "<html>", "AMAZON_503"),
+        (403, {}, {"errors": [{"code": "Unauthorized"}]}, "UNTYPED"),
+        (502, {}, "<html>", "UNTYPED"),
     ],
 )
-def test_a_response_without_a_reason_is_a_bug_unless_amazon_sent_it(status: int, body: object, reason: str) -> None:
-    assert problem_of(httpx.Response(status, json=body))[0] == reason
+def test_a_response_without_a_reason_is_a_bug_unless_amazon_sent_it(
+    status: int, headers: dict[str, str], body: object, reason: str
+) -> None:
+    assert problem_of(httpx.Response(status, headers=headers, json=body))[0] == reason
 
 
 @asynccontextmanager
