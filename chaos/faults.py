@@ -95,6 +95,11 @@ class Fault:
         return self.place == "token->lwa" or self.name == "lwa storm"
 
     @property
+    def keeps_credentials(self) -> bool:
+        """Whether AWS credentials that Amazon refuses may be returned once more, since iam cannot drop or replace them."""
+        return "iam" in self.place or "sts" in self.place
+
+    @property
     def throttles(self) -> int:
         """The calls that Amazon may throttle because of the fault."""
         if self.place in ("redis", "spapi") or self.place.endswith("->redis"):

@@ -17,8 +17,10 @@ SLACK_SECONDS = 2.0
 UNKNOWN = frozenset({"AMAZON_OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "CONNECTION_LOST"})
 # What a fault may cause after its end: a call that had its share of the quota, and waited for a token, is sent late.
 _LATER = "AMAZON_QUOTA_EXCEEDED"
-# Outcomes that no fault explains: a bug, a response without a reason, or Amazon's refusal of a token or a signature.
+# Outcomes that no fault explains: a bug, a response without a reason, or Amazon's refusal of a token.
 BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", "AMAZON_401", "AMAZON_403", ""})
+# Amazon's refusal of a signature.
+_REFUSED = "AMAZON_403"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,14 @@ def check(seen: Seen, known: Known) -> list[Violation]:
 
 def _operations(seen: Seen) -> Iterator[Violation]:
     """Each operation ends by its deadline, with a reason; before the fault each one succeeds."""
+    explained = {_REFUSED} if any(fault.keeps_credentials for fault in seen.scenario.faults) else set()
     for one in seen.history.operations:
         late = one.ended - one.began - one.seconds - SLACK_SECONDS
         if late > seen.history.lateness(one.began, one.ended):
             yield Violation(
                 "deadline", f"{one.kind} ended {late + SLACK_SECONDS:.1f} s after its deadline: {one.outcome}"
             )
-        if one.outcome in BUGS:
+        if one.outcome in BUGS - explained:
             yield Violation("error", f"{one.kind} ended with {one.outcome or 'no outcome'}: {one.message:.300}")
         elif one.is_ok or one.outcome == _LATER:
             continue  # the invariant `quota` counts the latter
