@@ -24,7 +24,7 @@ from tests.system.test_fresh_machine import clone
 from tests.unit.project.test_docs import fences
 
 pytestmark = pytest.mark.timeout(900)
-MINUTES = 5
+MINUTES = 10
 MOST_COMMANDS = 5
 
 
