@@ -10,6 +10,8 @@ SUPPLY_TOOLS := uv==0.13.9 pip-audit==2.10.1 cyclonedx-bom==7.5.0
 # The tool that builds the distributions.
 BUILD := .venv-build
 BUILD_TOOLS := build==1.6.1 pyproject_hooks==1.2.0
+# What guides the fuzzing of parsers by coverage; it has wheels for some versions of Python only, and no test needs it.
+GUIDE := atheris==3.0.0
 # The documentation site, apart from the product's packages.
 DOCS := .venv-docs
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -name '*.proto')
@@ -30,7 +32,7 @@ SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests and services that are compiled once need not be compiled again by each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants chaos soak leaks results check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz fuzz-parsers simulate plants chaos soak leaks results check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 # The order of sets of text must not differ between processes: a history is the same byte for byte.
 simulate plants: export PYTHONHASHSEED := 0
@@ -64,8 +66,13 @@ e2e: $(VENV)/.dev ## run tests of the whole suite with all processes
 system: $(VENV)/.dev ## run long tests and tests that need a tool; STRICT=1: a missing tool is an error
 	$(PYTEST) tests/system $(if $(STRICT),--strict-tools)
 
-fuzz: $(VENV)/.dev ## send every RPC and route generated inputs for SECONDS=1800 from SEED=1, with watchdogs
+fuzz: $(VENV)/.dev ## send every RPC and route generated inputs for SECONDS=1800 from SEED=1, with watchdogs, then fuzz-parsers
 	$(PYTEST) -s tests/fuzz --fuzz-seconds $(or $(SECONDS),1800) --fuzz-seed $(or $(SEED),1)
+	@$(MAKE) --no-print-directory fuzz-parsers
+
+fuzz-parsers: $(VENV)/.dev ## give each parser of foreign bytes mutated inputs, guided by coverage: SECONDS=1800 for all, NAMES="…"
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: $(GUIDE) >/dev/null 2>&1 || true
+	$(BIN)/python -m tests.fuzz.parsers --of $(or $(SECONDS),1800) --seed $(or $(SEED),1) $(NAMES)
 
 leaks: $(VENV)/.dev ## hunt for leaked secrets on every path and in every place, and for each planted leak: PLANTS="<patch> …"
 	$(BIN)/python -m leaks $(PLANTS)
