@@ -89,6 +89,24 @@ def _soak(found: Document) -> Iterator[str]:
 def _fuzz(found: Document) -> Iterator[str]:
     yield f"Seed {found['seed']}, {found['seconds']:.0f} seconds: {found['rpcs']} RPCs and {found['requests']} requests."
     yield from (f"- {name}: {_cell(text)}" for name, text in found["wrong"].items() if text)
+    for title in ("RPCs by outcome", "requests by status"):
+        if title in found:
+            yield f"\n| {title} | |\n|---|---|"
+            yield from (f"| {target} | {_counts(outcomes)} |" for target, outcomes in found[title].items())
+
+
+def _fuzz_parsers(found: Document) -> Iterator[str]:
+    targets = found["targets"]
+    count = sum(one["inputs"] for one in targets.values())
+    yield f"Seed {found['seed']}, {count} inputs of {len(targets)} parsers. Lines and branches are"
+    yield "those of the functions that inputs reach, modules the lines of whole modules, of which a parser may be a part.\n"
+    yield "| parser | guided by coverage | inputs | seconds | lines | branches | modules | faults |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, one in targets.items():
+        figures = " | ".join(f"{one[figure]:.0f} %" for figure in ("lines", "branches", "modules"))
+        faults = _cell("; ".join(one["faults"])) or "none"
+        guided = "yes" if one["guided"] else "no"
+        yield f"| {name} | {guided} | {one['inputs']} | {one['seconds']:.0f} | {figures} | {faults} |"
 
 
 def _leaks(found: Document) -> Iterator[str]:
@@ -116,6 +134,10 @@ def _broken(found: Document) -> list[tuple[Any, float]]:
     ]
 
 
+def _counts(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{outcome} {count}" for outcome, count in outcomes.items())
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")[:160]
 
@@ -138,6 +160,12 @@ CHECKS = {
     "soak": Check("Half an hour of load and faults", "make soak", lambda one: len(one.get("violations", [])), _soak),
     "fuzz": Check(
         "Generated inputs", "make fuzz", lambda one: sum(bool(text) for text in one["wrong"].values()), _fuzz
+    ),
+    "fuzz-parsers": Check(
+        "Mutated inputs of parsers",
+        "make fuzz-parsers",
+        lambda one: sum(len(target["faults"]) for target in one["targets"].values()),
+        _fuzz_parsers,
     ),
     "leaks": Check(
         "Leaked secrets", "make leaks", lambda one: len(one["leaks"]) + _missed(one["plants"], "places"), _leaks

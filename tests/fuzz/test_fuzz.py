@@ -27,8 +27,9 @@ async def test_nothing_breaks(rest: Rest, control: httpx.AsyncClient, fast: None
     found = await run()
     sizes = run.memory.report()
     print(f"RPCs: {run.callers.count.total()}; requests: {run.sockets.count.total()}")
-    print("RPCs by outcome:", json.dumps(by_target(run.callers.count)))
-    print("requests by status:", json.dumps(by_target(run.sockets.count)))
+    outcomes = {"RPCs by outcome": by_target(run.callers.count), "requests by status": by_target(run.sockets.count)}
+    for title, counted in outcomes.items():
+        print(f"{title}:", json.dumps(counted))
     print("memory in MiB:", json.dumps(sizes))
     print("worst callbacks:", json.dumps(logs.worst_callbacks()))
     leaks = hunt.find(await hunt.places_of(rest.suite), hunt.secrets_of(rest.suite))
@@ -43,7 +44,8 @@ async def test_nothing_breaks(rest: Rest, control: httpx.AsyncClient, fast: None
         "memory": str(grown or ""),
     }
     counts = {"rpcs": run.callers.count.total(), "requests": run.sockets.count.total()}
-    write_result("fuzz", {"seed": extent.seed, "seconds": extent.seconds, **counts, "memory": sizes, "wrong": wrong})
+    result = {"seed": extent.seed, "seconds": extent.seconds, **counts, **outcomes, "memory": sizes, "wrong": wrong}
+    write_result("fuzz", result)
     assert {name: text for name, text in wrong.items() if text} == {}, "\n\n".join(map("\n".join, wrong.items()))
     assert (await rest.request("GET", "/api/amazon/accounts", USERS[0])).status_code == 200
 

@@ -17,6 +17,31 @@ LEAKS: dict[str, Any] = {
 }
 
 
+PARSERS = {
+    "seed": 1,
+    "targets": {
+        "a-parser": {
+            "guided": True,
+            "inputs": 70,
+            "seconds": 2.5,
+            "lines": 91.0,
+            "branches": 80.5,
+            "modules": 50.0,
+            "faults": {"KeyError at a.py:1": {"details": "b", "input": "00"}},
+        }
+    },
+}
+FUZZ = {
+    "seed": 1,
+    "seconds": 9.0,
+    "rpcs": 3,
+    "requests": 2,
+    "wrong": {"faults": ""},
+    "RPCs by outcome": {"a.B/C": {"INVALID_REQUEST": 2, "OK": 1}},
+    "requests by status": {"GET /": {"200": 2}},
+}
+
+
 def rows(text: str) -> dict[str, str]:
     """Return the last cell of each check in the overview."""
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if "| `make " in line]
@@ -51,3 +76,11 @@ def test_the_longest_recovery_of_each_kind_is_named() -> None:
     text = page({"chaos": {"seed": 1, "results": results, "repeated": {"a": ["quota"]}}}, {"chaos": 0.0}, MACHINE)
     assert "| link reset | 3.0 s | b |" in text
     assert "3 scenarios, of which 1 were repeated" in text
+
+
+def test_fuzzing_is_shown_by_target() -> None:
+    text = page({"fuzz": FUZZ, "fuzz-parsers": PARSERS}, {"fuzz": 0.0, "fuzz-parsers": 0.0}, MACHINE)
+    assert (rows(text)["fuzz"], rows(text)["fuzz-parsers"]) == ("no fault", "**faults: 1**")
+    assert "| a.B/C | INVALID_REQUEST 2, OK 1 |" in text
+    assert "| GET / | 200 2 |" in text
+    assert "| a-parser | yes | 70 | 2 | 91 % | 80 % | 50 % | KeyError at a.py:1 |" in text
