@@ -180,13 +180,13 @@ async def test_recent_calls_of_every_program(window: Console, suite: tuple[Suite
         path = f"/api/amazon/accounts/{account_id}/sp-api"
         for call in ("catalog/2022-04-01/items", "orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER"):
             await api.request("GET", f"{path}/{call}", running.demo.user_id)
-    await card.get_by_text("GET orders/v0/getOrders").wait_for()
-    await card.get_by_text("GET catalog-items/2022-04-01/searchCatalogItems").click()
-    await card.get_by_text("Sellergate request").first.wait_for()
-    assert "MarketplaceIds" in await card.inner_text() or await card.get_by_text("MarketplaceIds").count()
+    await card.get_by_text("GET searchCatalogItems").wait_for()
+    await card.get_by_text("GET getOrders").click()
+    await card.locator("details[open]").get_by_text("MarketplaceIds").wait_for()
+    assert "ATVPDKIKX0DER" not in await card.inner_text(), "values of queries are not shown"
     await window.picture("captured")
     await page.reload()
-    await card.get_by_text("GET orders/v0/getOrders").wait_for()
+    await card.get_by_text("GET getOrders").wait_for()
     await card.get_by_role("button", name="Stop the capture").click()
     await card.get_by_text("The capture has ended.").wait_for()
     await card.get_by_role("button", name="Capture calls for 10 minutes").wait_for()

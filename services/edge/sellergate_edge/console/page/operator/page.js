@@ -29,8 +29,8 @@ export function open(place, {query, signal, title}) {
     element('input', {id: `of-${name}`, type: 'search', placeholder, autocomplete: 'off', spellcheck: 'false', value: filters[name],
       oninput: (event) => changed({[name]: event.target.value.trim()}, PAUSE_MS)}));
   place.append(
-    element('header', {class: 'row'}, element('h1', {tabindex: '-1'}, 'Sellers of all users'), element('span', {class: 'soft'}, 'for operators, read-only')),
-    element('section', {class: 'card operator', 'aria-label': 'Sellers of all users'},
+    element('header', {class: 'row'}, element('h1', {tabindex: '-1'}, 'Sellers of all users'), element('span', {class: 'soft'}, 'for operators')),
+    element('div', {class: 'card operator'},
       element('div', {role: 'search', class: 'toolbar'},
         field('user', 'User', 'The user’s ID'), field('seller', 'Seller', 'Amazon’s ID of the seller'),
         choice('State', 'of-state', STATES, filters.state, (event) => changed({state: event.target.value}))),

@@ -1,7 +1,7 @@
 // The audit trail of a seller: what was done to it, when, and by which program and user.
 import {accountPath, ask} from '../api/edge.js';
 import {session} from '../session/session.js';
-import {card, element, fill, table} from '../shell/elements.js';
+import {card, element, fill} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {momentWords} from '../shell/words.js';
 
@@ -18,7 +18,7 @@ const CALLERS = {edge: 'Sellergate’s API', token: 'token service', gateway: 'g
 export function auditCard(id, signal, {allUsers = ''} = {}) {
   const fault = element('p', {class: 'error', role: 'alert', hidden: true});
   const more = element('button', {type: 'button', class: 'quiet small', hidden: true, onclick: () => read(next)}, 'Show older events');
-  const list = table('List of audit events', ['Time', 'Event', 'By', 'Details'], []);
+  const list = element('ol', {class: 'audit'});
   const rows = new Map();
   let next = '';
 
@@ -29,25 +29,28 @@ export function auditCard(id, signal, {allUsers = ''} = {}) {
       if (pageToken || !rows.size) next = page.nextPageToken;
       for (const event of page.events) rows.set(event.sequence, rows.get(event.sequence) ?? row(event));
       const order = [...rows.keys()].sort((first, second) => second - first);
-      list.body.replaceChildren(...order.map((sequence) => rows.get(sequence)));
+      list.replaceChildren(...order.map((sequence) => rows.get(sequence)));
       more.hidden = !next;
       fill(fault, '');
     }, (error) => fill(fault, error.sentence));
   }
 
-  return {place: card('Audit trail', fault, element('div', {class: 'trail-of'}, list.place), more), draw: () => read()};
+  return {place: card('Audit trail', fault, list, more), draw: () => read()};
 }
 
 function row(event) {
-  return element('tr', {},
-    element('td', {}, element('time', {datetime: event.createTime}, momentWords(event.createTime))),
-    element('td', {}, element('span', {class: event.action === 'secrets.read' ? 'soft' : null, title: event.action}, ACTIONS[event.action] ?? event.action)),
-    element('td', {}, byWords(event)),
-    element('td', {class: 'name'}, [event.subject, event.detail.replaceAll(',', ', ')].filter(Boolean).join(' · '), ' ',
-      event.requestId && element('small', {class: 'soft'}, `request ${event.requestId}`)));
+  const {by, words} = actorOf(event);
+  return element('li', {},
+    element('p', {}, element('strong', {class: event.action === 'secrets.read' ? 'soft' : null, title: event.action}, ACTIONS[event.action] ?? event.action),
+      element('span', {class: 'soft'}, ` · ${by}`)),
+    element('time', {datetime: event.createTime}, momentWords(event.createTime)),
+    element('p', {class: 'soft small'}, [event.subject, words].filter(Boolean).map((one) => element('span', {}, one)),
+      event.requestId && element('span', {}, 'request ', element('code', {}, event.requestId))));
 }
 
-function byWords(event) {
-  if (event.userId) return event.userId === session.user ? 'you' : event.userId;
-  return CALLERS[event.caller] ?? event.caller;
+/** Return the actor of an event with its details in words. A capture names its actor in its details. */
+function actorOf({action, caller, userId, detail}) {
+  const captured = action === 'calls.captured' && /^(.*), by (\S+?)(?: for (.+))?$/.exec(detail);
+  const [words, program, user] = captured ? captured.slice(1) : [detail.replaceAll(',', ', '), caller, userId];
+  return {words, by: user === session.user ? 'you' : user || CALLERS[program] || program};
 }

@@ -1,6 +1,6 @@
 // The recent calls of a seller, from every program, while they are captured. They are read again while the capture is running.
 import {accountPath, ask} from '../api/edge.js';
-import {card, element, fill, table} from '../shell/elements.js';
+import {card, element, fill} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {clockWords, msWords} from '../shell/words.js';
 import {statusKind} from './calls.js';
@@ -18,11 +18,10 @@ export function capturedCard(id, signal, {changed, allUsers = ''}) {
   const start = element('button', {type: 'button', onclick: () => set('PUT', {seconds: MINUTES * 60})}, `Capture calls for ${MINUTES} minutes`);
   const stop = element('button', {type: 'button', hidden: true, onclick: () => set('DELETE')}, 'Stop the capture');
   const more = element('button', {type: 'button', class: 'quiet small', hidden: true, onclick: () => older()}, 'Show older calls');
-  const list = table('List of recent calls', ['Time', 'Call', 'Status', 'Duration'], []);
+  const list = element('ol', {class: 'calls', hidden: true});
   const rows = new Map();
   let timer = 0;
   let next = '';
-  list.place.hidden = true;
 
   async function set(method, body = undefined) {
     fill(fault, '');
@@ -55,7 +54,7 @@ export function capturedCard(id, signal, {changed, allUsers = ''}) {
     for (const call of page.calls.toReversed()) {
       if (rows.has(keyOf(call))) continue;
       rows.set(keyOf(call), callRow(call));
-      list.body.prepend(rows.get(keyOf(call)));
+      list.prepend(rows.get(keyOf(call)));
     }
     show();
     const words = isRunning ? `Calls of every program are captured until ${clockWords(page.captureExpireTime)}.`
@@ -69,7 +68,7 @@ export function capturedCard(id, signal, {changed, allUsers = ''}) {
       for (const call of page.calls) {
         if (rows.has(keyOf(call))) continue;
         rows.set(keyOf(call), callRow(call));
-        list.body.append(rows.get(keyOf(call)));
+        list.append(rows.get(keyOf(call)));
       }
       next = page.nextPageToken;
       show();
@@ -77,20 +76,22 @@ export function capturedCard(id, signal, {changed, allUsers = ''}) {
   }
 
   function show() {
-    list.place.hidden = !rows.size;
+    list.hidden = !rows.size;
     more.hidden = !next;
   }
 
   signal.addEventListener('abort', () => clearTimeout(timer));
   read();
-  return card('Recent calls', element('div', {class: 'captured'}, state, element('p', {class: 'actions'}, start, stop)), fault, list.place, more);
+  return card('Recent calls', element('div', {class: 'captured'}, state, element('p', {class: 'actions'}, start, stop)), fault, list, more);
 }
 
 /** Return what identifies a call: a call that was retried has one request ID and several times. */
 const keyOf = (call) => `${call.requestId} ${call.startTime}`;
 
 function callRow(call) {
+  const [operation, ...api] = (call.operation || call.path).split('/').reverse();
   const known = facts({
+    API: call.operation && api.reverse().join(' '),
     Path: element('code', {}, call.path),
     Query: call.queryNames.join(', '),
     'No response': call.failure,
@@ -98,9 +99,9 @@ function callRow(call) {
     'Amazon request': call.amazonRequestId && element('code', {}, call.amazonRequestId),
     'Sellergate request': element('code', {}, call.requestId),
   });
-  return element('tr', {},
-    element('td', {}, clockWords(call.startTime)),
-    element('td', {class: 'name'}, element('details', {class: 'call'}, element('summary', {}, `${call.method} ${call.operation || call.path}`), known)),
-    element('td', {}, element('span', {class: `state ${call.status ? statusKind(call.status) : 'bad'}`}, call.status ?? 'no response')),
-    element('td', {class: 'number'}, msWords(call.ms)));
+  return element('li', {},
+    element('time', {datetime: call.startTime}, clockWords(call.startTime)),
+    element('details', {}, element('summary', {}, `${call.method} ${operation}`), known),
+    element('span', {class: `state ${call.status ? statusKind(call.status) : 'bad'}`}, call.status ?? 'no response'),
+    element('span', {class: 'ms'}, msWords(call.ms)));
 }
