@@ -89,6 +89,11 @@ class Replica:
         self.node = Node(self.name, world.plan.skews.get(self.name, 0.0), 1000.0 + 1e5 * draw())
         self._ended = start_on(self.node, self._run(self.node), "main")
 
+    def check_start(self) -> None:
+        """Raise the error that ended the process at its start."""
+        if self._ended is not None and self._ended.done() and self.node is not None and self.node.alive:
+            self._ended.result()
+
     async def _run(self, node: Node) -> None:
         world, stop = self._cluster.world, asyncio.Event()
         self._stop = stop
@@ -182,6 +187,8 @@ class Cluster:
         for replica in self.replicas.values():
             replica.start()
         while not all(replica.ready for replica in self.replicas.values()):
+            for replica in self.replicas.values():
+                replica.check_start()
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:

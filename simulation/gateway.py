@@ -42,6 +42,7 @@ SETTINGS: Any = SimpleNamespace(
     interactive_share=0.2,
     quota_mode="shared",
     connection_age_seconds=300,
+    operators=frozenset(),
 )
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
 READS = (
