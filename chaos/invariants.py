@@ -18,9 +18,9 @@ UNKNOWN = frozenset({"AMAZON_OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "CONNECTION_LO
 # What a fault may cause after its end: a call that had its share of the quota, and waited for a token, is sent late.
 _LATER = "AMAZON_QUOTA_EXCEEDED"
 # Outcomes that no fault explains: a bug, a response without a reason, or Amazon's refusal of a token.
-BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", "AMAZON_401", "AMAZON_403", ""})
-# Amazon's refusal of a signature.
-_REFUSED = "AMAZON_403"
+BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", "AMAZON_401", "AMAZON_403", "AMAZON_DENIED", ""})
+# Amazon's refusal of a signature: of a call in the pass-through, and of any other.
+_REFUSED = frozenset({"AMAZON_403", "AMAZON_DENIED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def check(seen: Seen, known: Known) -> list[Violation]:
 
 def _operations(seen: Seen) -> Iterator[Violation]:
     """Each operation ends by its deadline, with a reason; before the fault each one succeeds."""
-    explained = {_REFUSED} if any(fault.keeps_credentials for fault in seen.scenario.faults) else set()
+    explained = _REFUSED if any(fault.keeps_credentials for fault in seen.scenario.faults) else frozenset()
     for one in seen.history.operations:
         late = one.ended - one.began - one.seconds - SLACK_SECONDS
         if late > seen.history.lateness(one.began, one.ended):
