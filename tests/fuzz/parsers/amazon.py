@@ -212,7 +212,8 @@ def report_state() -> Parser:
         http(202, {"reportId": "1"}, date="--jan 1 2:2 x"),
         http(200, report | {"reportDocumentId": None, "createdTime": 5}, date=date),
     )
-    return Parser(read, (ParseError, AmazonRefused), seeds)
+    # The refusal of a report has Amazon's status of it.
+    return Parser(read, (ParseError, AmazonRefused), seeds, lambda _: True)
 
 
 def client_response() -> Parser:
