@@ -67,7 +67,7 @@ class Faults:
 
     async def _freeze_owner(self, fault: Fault) -> None:
         """Freeze the next owner of a lease; most owners continue while the next one works, or stores its result."""
-        name, until = await self._next_owner()
+        name, until = await self._next_owner(self._checker.on_contest)
         kind, draw, seconds = (
             self._cluster.world.random.randrange(3),
             self._cluster.world.random.random(),
@@ -84,16 +84,16 @@ class Faults:
         await self._freeze(replace(fault, target=name, seconds=seconds))
 
     async def _crash_owner(self, fault: Fault) -> None:
-        name, _ = await self._next_owner()
+        name, _ = await self._next_owner(self._checker.on_lease)
         await self._crash(replace(fault, target=name))
 
-    async def _next_owner(self) -> tuple[str, float]:
-        """Wait for the next owner of a lease, and some milliseconds of its work.
+    async def _next_owner(self, waiters: list[Callable[[str, float], None]]) -> tuple[str, float]:
+        """Wait for the next owner of a lease, and some milliseconds of its work. `waiters` are called with the owner.
 
         Return its name ("" if there is none) and the time of the run at which its lease ends, in seconds.
         """
         owner: asyncio.Future[tuple[str, float]] = asyncio.get_running_loop().create_future()
-        self._checker.on_lease.append(lambda *found: owner.done() or owner.set_result(found))
+        waiters.append(lambda *found: owner.done() or owner.set_result(found))
         try:
             async with asyncio.timeout(OWNER_SECONDS):
                 name, until = await owner
@@ -194,3 +194,5 @@ class Faults:
         setattr(outage, host, kind)
         await asyncio.sleep(seconds)
         setattr(outage, host, "")
+        if host == "lwa":
+            self._cluster.world.amazon.lwa_recovered = asyncio.get_running_loop().time()

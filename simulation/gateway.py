@@ -20,6 +20,7 @@ from sellergate_gateway import wiring
 
 from simulation.cluster import REDIS_URL, RING, World
 from simulation.plan import REPLICAS
+from simulation.world.amazon import RESTRICT
 from simulation.world.http import SpApi
 from simulation.world.loop import Node
 from simulation.world.rpc import Server
@@ -51,6 +52,9 @@ READS = (
     "services/v1/getServiceJobs",
 )
 WRITES = ("fulfillment-outbound/2020-07-01/createFulfillmentOrder", "awd/2024-05-09/createInbound")
+OTHERS = ("notifications/v1/getDestination", "orders/v0/getOrderBuyerInfo")
+"""A call with the application's own token, and one with a token for restricted data."""
+_PATHS = {OTHERS[0]: "destinationId", OTHERS[1]: "orderId"}
 _QUERIES = {
     READS[0]: (
         ("granularityId", "ATVPDKIKX0DER"),
@@ -71,7 +75,7 @@ def read_catalogue(_: Any) -> Catalogue:
 def rates() -> dict[str, tuple[float, int]]:
     """Return Amazon's rates and bursts of the operations that clients call: those of the catalogue."""
     found = {}
-    for name in (*READS, *WRITES):
+    for name in (*READS, *WRITES, *OTHERS, RESTRICT):
         operation = read_catalogue(BUNDLED).get(name)
         assert operation is not None and operation.rate and operation.burst  # noqa: PT018
         found[name] = operation.rate, operation.burst
@@ -128,6 +132,8 @@ async def call(stub: Any, name: str, key: str, account_id: str, seconds: float) 
     if name in WRITES:
         request.body = key.encode()
         request.content_type = "application/json"
+    elif name in _PATHS:
+        request.path_params[_PATHS[name]] = key
     else:
         request.query.parameters.add(name="nextToken", value=key)
     return await invoke(stub.Call, request, dependency="gateway", seconds=seconds)

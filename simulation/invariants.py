@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sellergate_account.model import Account
 from sellergate_common.crypto.sealing import SealError
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.flights.lease import LEASE_SECONDS
@@ -14,58 +15,30 @@ from sellergate_common.status import BEGUN
 from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, ACCOUNT_SHARE
 
 from simulation.cluster import RING, World
+from simulation.effects import (
+    BEFORE_ACKNOWLEDGEMENT,
+    COSTS,
+    LATEST_RESPONSE_SECONDS,
+    MAY_LOSE_GRANTS,
+    SLOW_LWA,
+    STOP_RENEWALS,
+)
 from simulation.history import History
-from simulation.plan import FAULTS, REPLICAS, Fault
+from simulation.plan import FAULTS, SKEW_SECONDS, Fault
+from simulation.revisions import Revisions
 from simulation.world.amazon import SimulatedAmazon
+from simulation.world.loop import Node
 from tests.fakes.account import FakeUnitOfWork
 
 # How late a change may take effect after it was acknowledged, in seconds.
 TRUST_SECONDS = 5.0
 # Without a fault an announcement takes effect within these seconds.
 PROMPT_SECONDS = 0.6
-# Within this share of a token's life no other token is exchanged for the same grant without a cause.
-LIFE_SHARE = 0.6
+# A token is renewed after this share of its life, and earlier by the difference of two clocks, in seconds.
+LIFE_SHARE, MOST_SKEW_SECONDS = 0.8, 2 * SKEW_SECONDS + 0.2
 # A cause explains exchanges for these seconds after its end: a lease that is not released, and the retries of a call.
 AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
-_MANY = 1_000
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
-_EVERY_REPLICA = REPLICAS["token"] + 1
-# The exchanges that one fault may cause in addition to those without it.
-COSTS = {
-    "crash": 1,
-    "stop": 1,
-    "freeze": 1,
-    "isolated": 2,
-    "cut": 1,
-    "cut_redis": 2,
-    "reset_redis": 1,
-    "freeze_redis": _MANY,
-    "empty_redis": _EVERY_REPLICA,
-    "resets": _MANY,
-    "lwa_hang": 1,
-    "lwa_lost": _MANY,
-    "late_renewals": 1,
-    "slow_replies": 1,
-}
-_SLOW_LWA = frozenset({"lwa_slow", "late_renewals"})
-# The longest time between an exchange and the store of its refresh token while LWA is slow, in seconds.
-LATEST_RESPONSE_SECONDS = 11.0
-# Faults in which LWA's response, or the store of its refresh token, may be lost. A process that is stopped loses neither.
-_MAY_LOSE_GRANTS = (
-    frozenset(FAULTS)
-    - _SLOW_LWA
-    - frozenset(
-        {"stop", "slow", "duplicates", "unannounced", "slow_commits", "late_renewals", "reset_redis"}
-        | {kind for kind in FAULTS if kind.startswith("spapi")}
-    )
-)
-# Faults that keep the owner of a lease from its renewals.
-_STOP_RENEWALS = frozenset(
-    {"crash", "stop", "freeze", "isolated", "cut_redis", "reset_redis", "freeze_redis", "empty_redis", "resets", "slow"}
-    | {"late_renewals"}
-)
-# Faults that delay what comes before the acknowledgement of a change only.
-_BEFORE_ACKNOWLEDGEMENT = frozenset({"slow_commits"})
 # Reasons of errors after which a call may have been executed.
 _UNKNOWN = frozenset(
     {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED, Reason.INTERNAL}
@@ -118,6 +91,9 @@ class Checker:
         self.logged: dict[str, int] = {}
         self.on_lease: list[Callable[[str, float], None]] = []
         """What waits for the next owner of a lease, by the name of its node and the time at which the lease ends."""
+        self.revisions = Revisions()
+        self.on_contest: list[Callable[[str, float], None]] = []
+        """What waits for the next owner whose lease another replica wants too."""
         self._leases: dict[bytes, _HeldLease] = {}
         self._expired: dict[tuple[bytes, str], _HeldLease] = {}
         """By lease and node: leases that expired, and that another owner has acquired since."""
@@ -144,6 +120,8 @@ class Checker:
         """Check a committed transaction: no older secret replaces a newer one."""
         for id_, (account, token) in after.accounts.rows.items():
             old = before.accounts.rows.get(id_)
+            if old is None or account.revision != old[0].revision:
+                self._note_revision(account, _number(token.get_secret_value()))
             if old is not None and old[1] != token:
                 was, now = _number(old[1].get_secret_value()), _number(token.get_secret_value())
                 self.history.note(
@@ -162,9 +140,20 @@ class Checker:
                 if now < was:
                     self.history.violate("newest", f"secret {now} replaced secret {was}")
 
+    def _note_revision(self, account: Account, grant: int) -> None:
+        sent = self.world.amazon.sent_grants if self.world is not None else ()
+        exchanged = any((seller, number) == (account.amazon_seller_id, grant) for _, seller, number in sent)
+        self.revisions.store(account.amazon_seller_id, account.revision, grant, exchanged=exchanged)
+
+    def on_reply(self, client: Node, method: str, response: bytes) -> None:
+        """See a response that a node receives from a service."""
+        self.revisions.read(client, method, response, self.now)
+
     def on_command(self, client: str, fields: list[bytes]) -> None:
         """Check the keys that a command of Redis names."""
         if fields[0].upper() not in _WRITING:
+            if self.on_contest and fields[0].upper() == b"PTTL":
+                self._note_contest(client, fields[1])
             return
         for key in fields[1:]:
             if key.startswith(b"tok:{"):
@@ -172,6 +161,12 @@ class Checker:
                     self._check_lease(client, key)
                 elif key.endswith(b"}"):
                     self._check_entry(client, key, fenced=fields[0].upper() != b"SET")
+
+    def _note_contest(self, client: str, key: bytes) -> None:
+        """Report the owner of a lease for whose end another replica waits."""
+        held = self._leases.get(key)
+        if held is not None and held.client != client and self.now < held.until:
+            self.on_contest.pop(0)(held.client, held.until)
 
     def _check_lease(self, client: str, key: bytes) -> None:
         assert self.world is not None
@@ -199,7 +194,7 @@ class Checker:
         present, earlier = self._leases.get(key), self._expired.pop((key, client), None)
         held = present if present is not None and present.client == client else earlier
         if held is not None and held.until < self.now:
-            hit = (fault for fault in self.faults if fault.kind in _STOP_RENEWALS and fault.concerns(client))
+            hit = (fault for fault in self.faults if fault.kind in STOP_RENEWALS and fault.concerns(client))
             if not any(fault.at + fault.seconds + 2.0 >= held.since for fault in hit):
                 self.history.violate("lease", f"that of {client} has expired, and no fault kept it from the renewals")
 
@@ -234,12 +229,17 @@ class Checker:
         elif writes and error.domain and error.reason not in _UNKNOWN and BEGUN[0] not in error.metadata:
             self.calls[key].executed = False
 
-    def on_call(self, seller: str, text: str, key: str) -> None:
+    def on_call(self, seller: str, text: str, key: str, gateway: Node) -> None:
         """Check the token of a call that SP-API executes."""
         began = self.calls[key].began if key in self.calls else self.now
         if key in self.calls and self.calls[key].seller != seller:
             self.history.violate("owner", f"{key} of {self.calls[key].seller} was executed for {seller}")
         self.check_token(seller, text, began, f"SP-API, for {key},")
+        assert self.world is not None
+        token, oldest = self.world.amazon.tokens[text], self.revisions.oldest_grant(gateway, seller, began)
+        if token.grant < oldest:
+            words = f"{gateway} uses token {token.number} of grant {token.grant} for {key}, and has read of grant {oldest} before"
+            self.history.violate("revision", words)
 
     def check_calls(self) -> None:
         """Check all calls after the run: what clients learned is true, retries stay in their budget, and quotas hold."""
@@ -278,8 +278,8 @@ class Checker:
         for at, seller, number in amazon.sent_grants:
             known = self.accounts[seller]
             changes = known.changes + known.causes
-            losing = self.active(at - 1.0, at + 12.0, _MAY_LOSE_GRANTS)
-            late = LATEST_RESPONSE_SECONDS if self.active(at, at, _SLOW_LWA) else 3.0
+            losing = self.active(at - 1.0, at + 12.0, MAY_LOSE_GRANTS) or self._may_stop_first(at)
+            late = LATEST_RESPONSE_SECONDS if self.active(at, at, SLOW_LWA) else 3.0
             if not losing and not any(at - 1.0 <= one <= at + late for one in changes):
                 rows = committed.accounts.rows.values()
                 stored = next(
@@ -288,9 +288,17 @@ class Checker:
                 if stored < number:
                     self.history.violate("newest", f"grant {number} that LWA sent for {seller} was not stored")
 
+    def _may_stop_first(self, at: float) -> bool:
+        """Return whether a process may end before a refresh token is stored that LWA sent at `at`.
+
+        A token replica that is stopped waits for its exchanges, but not for those that begin after its stop.
+        """
+        stops = [fault for fault in self.faults if fault.kind == "stop" and at - 12.0 <= fault.at <= at + 12.0]
+        return any(not fault.target.startswith("token") or fault.at <= at for fault in stops)
+
     def disturbed(self, since: float, until: float) -> bool:
         """Return whether a fault that delays more than acknowledgements was active in a span of the run, or shortly before."""
-        return self.active(since, until, frozenset(FAULTS) - _BEFORE_ACKNOWLEDGEMENT)
+        return self.active(since, until, frozenset(FAULTS) - BEFORE_ACKNOWLEDGEMENT)
 
     def active(self, since: float, until: float, kinds: frozenset[str]) -> bool:
         """Return whether a fault of some kinds was active in a span of the run, or shortly before."""
@@ -316,7 +324,7 @@ class Checker:
         """Check the exchanges since the last check: one for each life of a token, and one more for each fault that may cause it."""
         assert self.world is not None
         made = self.world.amazon.exchanges
-        window = LIFE_SHARE * self.world.amazon.life
+        window = LIFE_SHARE * self.world.amazon.life - MOST_SKEW_SECONDS
         for index in range(self._seen_exchanges, len(made)):
             last = made[index]
             same = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from sellergate_common.errors import SellergateError
+from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 
 from simulation import gateway
 from simulation.cluster import Cluster, World, make_world
@@ -24,6 +25,8 @@ from simulation.world.patches import replaced_world
 
 # The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
 RECOVERY_SECONDS = 6.0
+# The longest time for which a request waits for Amazon: that of a fetch.
+SILENCE_SECONDS = FLIGHT_SECONDS + 1.0
 SHORTEST_IDLE_SECONDS, IDLE_SECONDS = 0.5, 2.5
 # The longest pause of a circuit breaker, and a probe.
 CONVERGENCE_SECONDS = 40.0
@@ -68,7 +71,7 @@ def _run(plan: Plan, keeps: bool) -> Result:
         history.abort = lambda: setattr(loop, "aborted", True)
         world = make_world(plan, loop, history, rates, checker.on_commit, checker.on_command)
         checker.world = world
-        world.amazon.on_call = checker.on_call
+        world.amazon.on_call, world.switchboard.on_reply = checker.on_call, checker.on_reply
         stack.enter_context(gateway.simulated_ports(world))
         try:
             loop.run_task(_main(world, checker))
@@ -153,10 +156,11 @@ async def _expect_now(client: Client, replica: str, attempt: Callable[[], Awaita
 
 
 async def _until_idle(cluster: Cluster) -> None:
-    """Wait until no lease is left, for IDLE_SECONDS at most."""
-    ends = asyncio.get_running_loop().time() + IDLE_SECONDS
+    """Wait until no lease is left, for IDLE_SECONDS at most; longer for requests to which Amazon has never responded."""
+    loop, amazon = asyncio.get_running_loop(), cluster.world.amazon
+    began = loop.time()
     await asyncio.sleep(SHORTEST_IDLE_SECONDS)
-    while _leases(cluster) and asyncio.get_running_loop().time() < ends:
+    while _leases(cluster) and loop.time() < began + (SILENCE_SECONDS if amazon.unanswered else IDLE_SECONDS):
         await asyncio.sleep(0.2)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -23,21 +22,20 @@ from sellergate_common.tasks import retrieve
 from simulation import gateway
 from simulation.cluster import World
 from simulation.history import History
-from simulation.invariants import Acknowledged, Checker
+from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
+from simulation.other_tokens import OtherTokens
 from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, STORM_CALLS, Operation
-from simulation.world.amazon import CLIENT_ID
+from simulation.rotation import deliver_secrets
+from simulation.world.amazon import APPLICATION, CLIENT_ID
 from simulation.world.database import DirectStore
 from simulation.world.loop import EPOCH
 from tests.fakes.account import Domain
-from tests.fakes.token import new_secret
 
 OPERATOR = "operator"
 # An operation must have ended these seconds after its deadline.
 LATE_SECONDS = 0.25
 # How long an inactive account stays so: longer than a change may take to take effect.
 INACTIVE_SECONDS = 6.5
-# The seconds for which the application's old secret stays valid.
-OVERLAP_SECONDS = 12.0
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
 USER = "user-1"
@@ -60,6 +58,8 @@ class Client:
         self._account: Any = world.channel(
             "account", OPERATOR, (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
         )
+        self.application_id = ""
+        self.other_tokens = OtherTokens(self, checker, world.amazon)
         self._accounts = account_service_pb2_grpc.AccountServiceStub(self._account)
 
     async def connect_sellers(self) -> None:
@@ -67,6 +67,7 @@ class Client:
         store = DirectStore(self.world.database)
         domain = Domain(store, lambda: datetime.fromtimestamp(EPOCH, UTC))  # type: ignore[arg-type]
         made = await domain.applications.create(NewApplication("", SecretStr(CLIENT_ID), SecretStr("secret-1")), "")
+        self.application_id = made.application_id
         for number in range(ACCOUNTS):
             seller = f"SELLER{chr(65 + number)}"
             grant = self.world.amazon.grant_of(seller, self.world.amazon.new_grant(seller))
@@ -153,7 +154,7 @@ class Client:
     async def call(self, account: int, replica: int, name: str, key: str, seconds: float) -> Any:
         """Call SP-API through one gateway, counted from 0 whatever the number. Raises SellergateError."""
         account_id, seller = self.accounts[account]
-        self.checker.begin_call(key, seller)
+        self.checker.begin_call(key, APPLICATION if name == gateway.OTHERS[0] else seller)
         target = f"gateway-{replica % REPLICAS['gateway'] + 1}"
         stub = self._stub(target, gateway.CONTRACTS[0], gateway_service_pb2_grpc.GatewayServiceStub)
         try:
@@ -227,6 +228,9 @@ class Client:
         done, _ = await asyncio.wait(calls)
         return f"{sum(not one.cancelled() and one.exception() is None for one in done)} responses"
 
+    async def _other(self, operation: Operation) -> str:
+        return await self.other_tokens.request(operation)
+
     async def _verify(self, operation: Operation) -> str:
         account_id, seller = self.accounts[operation.account]
         causes, verified = self.checker.accounts[seller].causes, self.checker.accounts[seller].verified
@@ -257,32 +261,7 @@ class Client:
 
     async def _rotate(self, operation: Operation) -> str:
         """Let Amazon rotate the application's secret, and its queue deliver the message whether or not a client leaves."""
-        return await asyncio.shield(asyncio.get_running_loop().create_task(self._deliver_secrets(operation)))
-
-    async def _deliver_secrets(self, operation: Operation) -> str:
-        """Rotate sometimes twice, with the later message first, as queues deliver them."""
-        messages = [self._new_secret()]
-        if operation.draw < 0.5:
-            await asyncio.sleep(1.5)
-            messages.insert(0, self._new_secret())
-        outcomes = []
-        for number, body in messages:
-            request = token_service_pb2.HandleRotationRequest(queue_message=body)
-
-            async def deliver(request: Any = request) -> str:
-                stub = self.token_stub(random.randrange(REPLICAS["token"]))
-                response = await invoke(stub.HandleRotation, request, dependency="token", seconds=operation.deadline)
-                return f"{response.applied}"
-
-            outcomes.append(f"secret {number} applied {await self._until_done(deliver)}")
-        return ", ".join(outcomes)
-
-    def _new_secret(self) -> tuple[int, bytes]:
-        """Return the number of a new secret, and Amazon's message about it."""
-        number = self.world.amazon.new_secret(OVERLAP_SECONDS)
-        self.history.note("amazon", f"new secret {number}")
-        moment = datetime.fromtimestamp(EPOCH + self.checker.now, UTC)
-        return number, new_secret(CLIENT_ID, f"secret-{number}", moment).encode()
+        return await asyncio.shield(asyncio.get_running_loop().create_task(deliver_secrets(self, operation)))
 
     async def _new_grant(self, operation: Operation) -> str:
         """Let LWA send a new refresh token with the next exchange; sometimes the seller authorizes again at that moment."""
@@ -320,7 +299,30 @@ class Client:
             finally:
                 known.changes.append(self.checker.now)
             known.grants.append((self.checker.now, number))
-            return f"grant {number}, revision {changed.account.revision}"
+        await self._use(operation)
+        return f"grant {number}, revision {changed.account.revision}"
+
+    async def _use(self, operation: Operation) -> None:
+        """Request tokens of all replicas together, at once or when the change must have taken effect.
+
+        While changes are not announced, make calls through one gateway instead, which may learn of the change first.
+        """
+        if self.world.redis.muted:
+            key = f"op-{operation.number}"
+            for index in range(8):
+                await self.call(
+                    operation.account, operation.replica, gateway.READS[2], f"{key}-{index}", operation.deadline
+                )
+                await asyncio.sleep(0.12)
+            return
+        if operation.draw >= 0.5:
+            await asyncio.sleep(PROMPT_SECONDS + 0.02)
+        calls = [
+            self.get_token(operation.account, replica, PATIENCE_SECONDS / 2) for replica in range(REPLICAS["token"])
+        ]
+        for error in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(error, Exception) and not isinstance(error, SellergateError):
+                raise error
 
     async def _deactivate(self, operation: Operation) -> str:
         """Make an account inactive for a while."""
@@ -352,7 +354,7 @@ class Client:
                 self.history.note("inactive", account_id)
                 await asyncio.sleep(INACTIVE_SECONDS)
             finally:
-                await self._until_done(end)
+                await self.until_done(end)
         return "inactive and active again"
 
     def _begin_write(self, known: Acknowledged) -> None:
@@ -363,7 +365,7 @@ class Client:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         return (await invoke(self._accounts.GetAccount, request, dependency="account", seconds=seconds)).account
 
-    async def _until_done(self, attempt: Callable[[], Awaitable[str]]) -> str:
+    async def until_done(self, attempt: Callable[[], Awaitable[str]]) -> str:
         """Repeat what a queue or an operator would repeat."""
         ends = self.checker.now + PATIENCE_SECONDS
         while True:

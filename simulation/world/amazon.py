@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.history import History
+from simulation.world.loop import Node
 
 CLIENT_ID = "amzn1.application-oa2-client.simulation"
+APPLICATION = "APPLICATION"
+"""The owner of tokens without a seller."""
+RESTRICT = "tokens/2021-03-01/createRestrictedDataToken"
 
 
 @dataclass(slots=True)
@@ -74,6 +79,9 @@ class SimulatedAmazon:
         self.life = life
         self.rates = rates
         self.outage = Outage()
+        self.lwa_recovered = -math.inf
+        self.unanswered = 0
+        """The requests whose senders wait although Amazon will not respond."""
         self.sellers: dict[str, Seller] = {}
         self.secret = 1
         self.secret_ends: dict[int, float] = {}
@@ -86,13 +94,17 @@ class SimulatedAmazon:
         self.sends_new_grant: set[str] = set()
         self.on_new_grant: dict[str, asyncio.Future[None]] = {}
         self.sent_grants: list[tuple[float, str, int]] = []
-        self.on_call: Callable[[str, str, str], None] = lambda *_: None
-        """Sees each call that SP-API executes: seller, token and key."""
+        self.on_call: Callable[[str, str, str, Node], None] = lambda *_: None
+        """Sees each call that SP-API executes: seller, token, key and sender."""
 
     @property
     def now(self) -> float:
         """The seconds since the start of the run."""
         return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
+
+    def lwa_is_late(self, seconds: float) -> bool:
+        """Return whether LWA is or was slow or silent within the last seconds."""
+        return bool(self.outage.lwa) or self.now - self.lwa_recovered < seconds
 
     def grant_of(self, seller: str, number: int) -> str:
         """Return the text of a refresh token."""
@@ -119,17 +131,14 @@ class SimulatedAmazon:
         if form["client_id"] != CLIENT_ID or (secret != self.secret and self.secret_ends.get(secret, 0.0) < self.now):
             self.history.note("lwa", f"refuses secret {secret} of {source}")
             return 401, {"error": "invalid_client"}
+        if form["grant_type"] == "client_credentials":
+            return 200, self._issue(APPLICATION, 0, secret, source)
         name, _, number = form["refresh_token"].removeprefix("Atzr|").rpartition("-")
         seller, grant = self.sellers[name], int(number)
         if seller.revoked or (grant != seller.newest and seller.ends.get(grant, 0.0) < self.now):
             self.history.note("lwa", f"refuses grant {name}-{grant} of {source}")
             return 400, {"error": "invalid_grant"}
-        token = IssuedToken(len(self.exchanges) + 1, name, grant, secret, self.now, self.now + self.life)
-        text = f"Atza|{token.number}"
-        self.tokens[text] = token
-        self.exchanges.append(token)
-        body: dict[str, Any] = {"access_token": text, "token_type": "bearer", "expires_in": self.life}
-        words = f"issues token {token.number} for grant {name}-{grant} to {source}"
+        body = self._issue(name, grant, secret, source)
         if name in self.sends_new_grant and grant == seller.newest:
             self.sends_new_grant.discard(name)
             body["refresh_token"] = self.grant_of(name, self.new_grant(name))
@@ -137,12 +146,20 @@ class SimulatedAmazon:
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
             self.sent_grants.append((self.now, name, seller.newest))
-            words += f", with grant {seller.newest}"
-        self.history.note("lwa", words)
+            self.history.note("lwa", f"sends grant {name}-{seller.newest} to {source}")
         return 200, body
 
-    def call(self, method: str, operation: str, text: str, key: str) -> tuple[int, dict[str, str], bytes]:
-        """Execute a call of SP-API; `key` identifies it. Return status, headers and body."""
+    def _issue(self, owner: str, grant: int, secret: int, source: str) -> dict[str, Any]:
+        """Issue a token, and return the body of the response."""
+        token = IssuedToken(len(self.exchanges) + 1, owner, grant, secret, self.now, self.now + self.life)
+        text = f"Atza|{token.number}"
+        self.tokens[text] = token
+        self.exchanges.append(token)
+        self.history.note("lwa", f"issues token {token.number} for grant {owner}-{grant} to {source}")
+        return {"access_token": text, "token_type": "bearer", "expires_in": self.life}
+
+    def call(self, method: str, operation: str, text: str, key: str, sender: Node) -> tuple[int, dict[str, str], bytes]:
+        """Execute a call of SP-API that `sender` made; `key` identifies it. Return status, headers and body."""
         token = self.tokens.get(text)
         if token is None or token.expires < self.now or token.revoked is not None:
             self.refused[key] += 1
@@ -159,12 +176,20 @@ class SimulatedAmazon:
             self.throttled.append(self.now)
             self.history.note("spapi", f"throttles {key} of {token.seller}")
             return 429, headers, _body("QuotaExceeded", "You exceeded your quota for the requested resource.")
-        self.on_call(token.seller, text, key)
+        if operation == RESTRICT:
+            return 200, headers, self._restrict(token)
+        self.on_call(token.seller, text, key, sender)
         self.executed[key] = self.executed.get(key, 0) + 1
         self.history.note("spapi", f"executes {key} with token {token.number}")
         if method != "GET" and self.executed[key] > 1:
             self.history.violate("once", f"{key} was executed {self.executed[key]} times")
         return 200, headers, b'{"payload":{}}'
+
+    def _restrict(self, token: IssuedToken) -> bytes:
+        """Return a token for restricted data, which lives as long as the token with which it was requested."""
+        text = f"Atz.sprdt|{len(self.tokens)}"
+        self.tokens[text] = replace(token, issued=self.now)
+        return json.dumps({"restrictedDataToken": text, "expiresIn": int(token.expires - self.now)}).encode()
 
 
 def failure() -> tuple[int, dict[str, str], bytes]:

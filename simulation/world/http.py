@@ -74,7 +74,11 @@ class Wire:
                 )
 
         network.send(node, self.host, lambda: loop.call_later(work, arrive))
-        return await response
+        self.amazon.unanswered += fault == "hang"
+        try:
+            return await response
+        finally:
+            self.amazon.unanswered -= fault == "hang"
 
 
 class LwaTransport(httpx.AsyncBaseTransport):
@@ -127,7 +131,8 @@ class SpApi:
         token = next(value for name, value in request.headers if name == "x-amz-access-token")
         found = KEY.search(request.url + request.body.decode())
         key = found[0] if found else ""
-        self._wire.attempts[NODE.get().name, key] += 1
+        sender = NODE.get()
+        self._wire.attempts[sender.name, key] += 1
 
         def sent() -> None:
             request.sent = True
@@ -135,7 +140,7 @@ class SpApi:
                 request.on_sent()
 
         def execute() -> tuple[int, dict[str, str], bytes]:
-            return self._wire.amazon.call(request.method, request.operation, token, key)
+            return self._wire.amazon.call(request.method, request.operation, token, key, sender)
 
         try:
             async with asyncio.timeout(seconds):

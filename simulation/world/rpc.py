@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import grpc
@@ -36,6 +36,8 @@ class Switchboard:
         self.history = history
         self.servers: dict[str, dict[str, Server]] = {}
         self.duplicates = 0.0
+        self.on_reply: Callable[[Node, str, bytes], None] = lambda *_: None
+        """Sees each response that a client receives: its node, the method and the message."""
         self.slow_service = ""
         self.slowest_reply = 0.0
         """The longest time in seconds by which half of the replies of `slow_service` are late at present."""
@@ -170,7 +172,7 @@ class _Call:
             self.lose()
         elif late:
             seconds = switchboard.slowest_reply * network.draw()
-            later_on(node, seconds, network.send, node, self._client, lambda: self._lost or deliver())
+            later_on(self._client, seconds, network.send, node, self._client, lambda: self._lost or deliver())
         else:
             network.send(node, self._client, lambda: self._lost or deliver())
 
@@ -206,12 +208,16 @@ class _Call:
             self.send_back(lambda: self.fail(grpc.StatusCode.CANCELLED, "cancelled by the server"))
             raise
         else:
-            response = handler.response_serializer(message)
-            self.send_back(lambda: self.result.done() or self.result.set_result(response))
+            self.send_back(partial(self._respond, method, handler.response_serializer(message)))
         finally:
             self._server.calls.pop(self, None)
             for timer in self._timers:
                 timer.cancel()
+
+    def _respond(self, method: str, response: bytes) -> None:
+        if not self.result.done():
+            self.result.set_result(response)
+            self._switchboard.on_reply(self._client, method, response)
 
 
 @lru_cache
