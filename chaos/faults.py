@@ -96,8 +96,8 @@ class Fault:
 
     @property
     def keeps_credentials(self) -> bool:
-        """Whether AWS credentials that Amazon refuses may be returned once more, since iam cannot drop or replace them."""
-        return "iam" in self.place or "sts" in self.place
+        """Whether AWS credentials that Amazon refused may be returned again, since iam cannot drop them from Redis."""
+        return self.place in ("iam->redis", "redis", SHARED_REDIS)
 
     @property
     def throttles(self) -> int:

@@ -15,12 +15,12 @@ TRUST_SECONDS = 5.0
 SLACK_SECONDS = 2.0
 # Outcomes after which a write may have been executed.
 UNKNOWN = frozenset({"AMAZON_OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "CONNECTION_LOST"})
+# Amazon's refusal of a signature: of a call in the pass-through, and of any other.
+_REFUSED = frozenset({"AMAZON_403", "AMAZON_DENIED"})
 # What a fault may cause after its end: a call that had its share of the quota, and waited for a token, is sent late.
 _LATER = "AMAZON_QUOTA_EXCEEDED"
 # Outcomes that no fault explains: a bug, a response without a reason, or Amazon's refusal of a token.
 BUGS = frozenset({"INTERNAL", "UNKNOWN", "UNTYPED", "UNIMPLEMENTED", "AMAZON_401", "AMAZON_403", "AMAZON_DENIED", ""})
-# Amazon's refusal of a signature: of a call in the pass-through, and of any other.
-_REFUSED = frozenset({"AMAZON_403", "AMAZON_DENIED"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
+from sellergate_common.cache.entries import COOL_OFF_SECONDS
 from sellergate_common.errors import SellergateError
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from chaos.acting import acting, seconds_of
 from chaos.faults import Scenario
@@ -13,6 +17,7 @@ from chaos.history import History
 from chaos.invariants import Known, Seen, Violation, check
 from chaos.load import Load
 from chaos.quiescence import Logs, at_rest
+from chaos.world import World, target_of
 
 # The load before a fault, and the time without a failure that counts as recovered, in seconds.
 WARM_SECONDS, QUIET_SECONDS = 2.0, 3.0
@@ -20,8 +25,11 @@ LONGEST_RECOVERY_SECONDS = 75.0
 # Until then a client has to find a dead connection, which it may use seldom: gRPC sends a ping after 30 s, and waits for 10 s.
 DEAD_SECONDS = 45.0
 CALLERS = 1
+# AWS ends all sessions at most so often: credentials that it refuses again within a minute are not replaced, as it is meant.
+EXPIRE_SECONDS = COOL_OFF_SECONDS + 5.0
 _LOOK_SECONDS = 0.2
 _READS = 3
+_CLEAR_SECONDS = 10.0
 
 
 @dataclass
@@ -53,6 +61,7 @@ class Scenarios:
         self._load = load
         self._known = Known()
         self._logs = Logs(load.world)
+        self._expired_at = -EXPIRE_SECONDS
 
     async def run(self, scenario: Scenario) -> Result:
         """Run a scenario and return what it showed."""
@@ -65,9 +74,14 @@ class Scenarios:
         running = asyncio.create_task(load.run(CALLERS))
         try:
             await _until_quiet(load, began, WARM_SECONDS)
+            needs_iam = any("iam" in fault.place or "sts" in fault.place for fault in scenario.faults)
+            expires = needs_iam and time.monotonic() - self._expired_at > EXPIRE_SECONDS
+            if needs_iam and not expires:
+                await _clear_credentials(world)
             at = time.monotonic()
             async with acting(load, scenario.faults):
-                if any("iam" in fault.place or "sts" in fault.place for fault in scenario.faults):
+                if expires:
+                    self._expired_at = time.monotonic()
                     await world.post_control("sessions/expire")
                 await asyncio.sleep(seconds_of(scenario.faults))
             ended = time.monotonic()
@@ -98,6 +112,17 @@ class Scenarios:
             late=round(sum(late for _, late in history.delays), 1),
             violations=list(dict.fromkeys(map(str, violations))),
         )
+
+
+async def _clear_credentials(world: World) -> None:
+    """Let iam drop all credentials, so that the next calls need it; just after a fault it may refuse."""
+    target = target_of([relay.target for relay in world.relays.links["gateway->iam"]])
+    async with open_channel(target, "iam", world.identity("operator"), []) as channel:
+        clear = iam_service_pb2_grpc.IamServiceStub(channel).ClearCredentialsCache
+        with suppress(SellergateError):
+            await invoke(
+                clear, iam_service_pb2.ClearCredentialsCacheRequest(), dependency="iam", seconds=_CLEAR_SECONDS
+            )
 
 
 async def _versions(load: Load) -> dict[int, int]:
