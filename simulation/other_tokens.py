@@ -11,7 +11,7 @@ from simulation.plan import Operation
 from simulation.world.amazon import APPLICATION, CLIENT_ID, SimulatedAmazon
 
 CALLERS_SELLER = "SELLERO"
-"""The seller of whom a caller itself keeps the refresh token."""
+"""The seller of the credentials that a caller keeps."""
 SCOPE = "sellingpartnerapi::notifications"
 
 

@@ -160,7 +160,7 @@ async def _until_idle(cluster: Cluster) -> None:
     loop, amazon = asyncio.get_running_loop(), cluster.world.amazon
     began = loop.time()
     await asyncio.sleep(SHORTEST_IDLE_SECONDS)
-    while _leases(cluster) and loop.time() < began + (SILENCE_SECONDS if amazon.unanswered else IDLE_SECONDS):
+    while _leases(cluster) and loop.time() < began + (SILENCE_SECONDS if amazon.silent_requests else IDLE_SECONDS):
         await asyncio.sleep(0.2)
 
 

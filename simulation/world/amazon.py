@@ -80,7 +80,7 @@ class SimulatedAmazon:
         self.rates = rates
         self.outage = Outage()
         self.lwa_recovered = -math.inf
-        self.unanswered = 0
+        self.silent_requests = 0
         """The requests whose senders wait although Amazon will not respond."""
         self.sellers: dict[str, Seller] = {}
         self.secret = 1

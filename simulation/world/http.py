@@ -74,11 +74,11 @@ class Wire:
                 )
 
         network.send(node, self.host, lambda: loop.call_later(work, arrive))
-        self.amazon.unanswered += fault == "hang"
+        self.amazon.silent_requests += fault == "hang"
         try:
             return await response
         finally:
-            self.amazon.unanswered -= fault == "hang"
+            self.amazon.silent_requests -= fault == "hang"
 
 
 class LwaTransport(httpx.AsyncBaseTransport):
