@@ -51,15 +51,23 @@ class Figures:
         self.times.append(at)
         self.values.append(value)
 
-    def growth(self, since: float) -> tuple[float, float]:
-        """Return by how much the line of least squares rises after `since`, and the mean."""
-        pairs = [(at, value) for at, value in zip(self.times, self.values, strict=True) if at >= since]
+    def growth(self, since: float, until: float = float("inf")) -> tuple[float, float]:
+        """Return by how much the line of least squares rises between two times, and the mean."""
+        pairs = [(at, value) for at, value in zip(self.times, self.values, strict=True) if since <= at <= until]
         if len(pairs) < 2:
             return 0.0, 0.0
         mean_at, mean = (sum(one[index] for one in pairs) / len(pairs) for index in (0, 1))
         spread = sum((at - mean_at) ** 2 for at, _ in pairs)
         slope = sum((at - mean_at) * (value - mean) for at, value in pairs) / spread if spread else 0.0
         return slope * (pairs[-1][0] - pairs[0][0]), mean
+
+    def steady_growth(self, since: float) -> float:
+        """Return the growth after `since` that both halves of this time have in common.
+
+        A leak grows in both. A pool that a fault fills once, to its bound, grows in one.
+        """
+        middle = (since + self.times[-1]) / 2
+        return 2 * min(self.growth(since, middle)[0], self.growth(middle)[0])
 
 
 Grown = dict[str, dict[str, Figures]]
@@ -166,7 +174,7 @@ def judge(figures: Grown, seconds: float) -> tuple[list[str], list[str]]:
             line = f"{grown:+6.1f} in {60 * hours:.0f} min, {grown / hours:+7.1f} an hour"
             row = f"{name:12} {figure:12} mean {mean:7.1f}   {line}"
             rows.append(row)
-            if grown > MOST[figure] and grown > MOST_SHARE * mean:
+            if values.steady_growth(WARM_SHARE * seconds) > max(MOST[figure], MOST_SHARE * mean):
                 broken.append(row)
     return rows, broken
 

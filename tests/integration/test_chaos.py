@@ -195,6 +195,8 @@ def test_growth_is_that_of_the_line_through_the_later_samples() -> None:
     rising = Figures([float(at) for at in range(100)], [float(at) for at in range(100)])
     assert flat.growth(33.0)[0] == pytest.approx(0.0)
     assert rising.growth(33.0)[0] == pytest.approx(66.0)
-    rows, grown = judge({"token-0": {"memory": rising, "threads": flat}}, 99.0)
-    assert len(rows) == 2
+    step = Figures([float(at) for at in range(100)], [50.0 if at < 80 else 100.0 for at in range(100)])
+    assert step.growth(33.0)[0] > 40.0
+    rows, grown = judge({"token-0": {"memory": rising, "threads": flat, "sockets": step}}, 99.0)
+    assert len(rows) == 3
     assert [row.split()[:2] for row in grown] == [["token-0", "memory"]]
