@@ -17,7 +17,7 @@ from sellergate_common.redis_client import open_redis
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.servers.redis import running_redis
 
-from tests.integration.replicas import Replica, Source
+from tests.integration.replicas import Replica, Source, Value
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -128,6 +128,32 @@ async def test_past_four_fifths_of_its_life_one_reader_renews_and_no_reader_wait
     assert min(left) >= 0.29
     assert 3 <= source.fetched <= 4
     assert sum(replica.entries.counts.renewals for replica in three) == source.fetched - 1
+
+
+async def test_a_renewal_looks_again_once_it_has_the_lease(redis_url: str, replicas: Replicas) -> None:
+    first, second = await replicas(redis_url, 2)
+    source = Source(life=60.0)
+    old = await first.get(source)
+    key = second.store.codec.name("a")
+    newer = Value("newer", old.expire_time + 1, 60.0)
+    shared = second.store.shared
+    looks = 0
+
+    async def late(name: str) -> Value | None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            await first.redis.delete(key)
+            assert await first.store.add("a", newer)
+        return await shared(name)
+
+    assert await second.get(source) == old
+    second.store.shared = late  # type: ignore[method-assign]
+    held = second.store.memory.get("a")
+    assert held is not None
+    second.entries._renew(held, source.fetch)
+    await until(lambda: looks == 2 and second.store.memory.get("a").value == newer)  # type: ignore[union-attr]
+    assert (source.fetched, second.entries.counts.renewals) == (1, 0)
 
 
 async def test_a_renewal_that_fails_leaves_the_old_value_until_its_end(redis_url: str, replicas: Replicas) -> None:

@@ -157,18 +157,16 @@ class RedisEntries(Generic[_Key, _Value]):
 
     async def _renew_value(self, name: str, old: _Value, job: "_FetchJob[_Key, _Value]") -> Lookup[_Value]:
         """Return the value that another replica has renewed, or renew it; the old value stays until then."""
-        store = self._store
-        shared = await store.shared(name)
-        if shared is not None and shared.expire_time > old.expire_time:
-            store.remember(job.key, shared)
-            return Lookup(shared, cached=True)
+        store, found = self._store, await job.look_up()
+        if found is not None:
+            return found
         try:
             await store.negative_cache.check(name)
             found = await self._cluster.try_alone(name, job)
         except SellergateError as error:
             get_logger().warning("renewal_failed", reason=error.reason)
             return Lookup(old, cached=True)
-        store.counts.renewals += found is not None
+        store.counts.renewals += found is not None and not found.cached
         return found or Lookup(old, cached=True)
 
 
@@ -183,7 +181,7 @@ async def _within(seconds: float | None, look_up: Coroutine[Any, Any, _Found | N
 
 
 class _FetchJob(Generic[_Key, _Value]):
-    """The fetch of one missing value."""
+    """The fetch of one missing value, or the renewal of `old`."""
 
     def __init__(
         self,
@@ -201,6 +199,8 @@ class _FetchJob(Generic[_Key, _Value]):
 
     async def look_up(self) -> Lookup[_Value] | None:
         """Return the value if another replica has stored it by now."""
+        if self._old is not None:
+            return await self._store.look_up_newer(self.key, self._old)
         return await self._store.look_up(self.key, self._min_ttl)
 
     async def fetch(self, fence: int | None) -> Lookup[_Value]:

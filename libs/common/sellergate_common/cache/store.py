@@ -73,6 +73,14 @@ class EntryStore(Generic[_Key, _Value]):
         await self.negative_cache.check(name)
         return None
 
+    async def look_up_newer(self, key: _Key, old: _Value) -> Lookup[_Value] | None:
+        """Return the shared value if it ends later than `old`, which is to be renewed."""
+        value = await self.shared(self.codec.name(key))
+        if value is None or value.expire_time <= old.expire_time:
+            return None
+        self.remember(key, value)
+        return Lookup(value, cached=True)
+
     async def shared(self, name: str) -> _Value | None:
         """Return the value in Redis."""
         opened = await self.cache.get_living(name)

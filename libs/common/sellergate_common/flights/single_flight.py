@@ -55,7 +55,7 @@ class SingleFlight(Generic[_Value]):
                 return found if found is not None else await job.fetch(lease.fence)
 
     async def try_alone(self, name: str, job: FetchJob[_Value]) -> _Value | None:
-        """Fetch the value; return None while another replica fetches it."""
+        """Return the stored value, or fetch it; return None while another replica fetches it."""
         try:
             lease = await acquire(self._redis, name)
         except UNREACHABLE:
@@ -63,4 +63,5 @@ class SingleFlight(Generic[_Value]):
         if lease is None:
             return None
         async with hold_lease(self._redis, name, lease, self.channel, longest=self._seconds):
-            return await job.fetch(lease.fence)
+            found = await job.look_up()
+            return found if found is not None else await job.fetch(lease.fence)
