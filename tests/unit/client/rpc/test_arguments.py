@@ -189,7 +189,7 @@ async def test_every_wrong_argument_is_refused_by_its_name_before_anything_is_se
         partner = SellingPartner("a", sellergate=client)
         targets: list[Any] = [
             client, partner, partner.report("X"), client.accounts, client.applications, client.catalogue, client.clients,
-            client.documents, client.feeds, client.tokens, Authorizations(client._channel),
+            client.documents, client.feeds, client.history, client.tokens, Authorizations(client._channel),
         ]  # fmt: skip
         found = list[str]()
         for one in targets:
