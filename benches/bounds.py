@@ -61,7 +61,7 @@ BOUNDS = (
     ),
     _most("growth.call", "Call: CPU of all services, with the most accounts, of one account's", 1.15, 1.10),
     _most("growth.get_account", "GetAccount: CPU of account, with the most accounts, of one account's", 1.30, 1.10),
-    _least("peers.async", "client library, 64 callers: calls/s of python-amazon-sp-api's async client", 1.2, 2.5),
+    _least("peers.async", "client library, 64 callers: calls/s of python-amazon-sp-api's async client", 1.0, 2.5),
     _least("peers.stream", "the same, 64 calls at once over one stream", 1.2, 2.5),
     _least("peers.sync", "client library without await, one thread: calls/s of python-amazon-sp-api's", 0.12, 1.0),
     _least("peers.sync_of_bare", "the same: calls/s of a bare pass-through's that is called without await", 0.22),
