@@ -34,6 +34,7 @@ async def documents() -> AsyncIterator[AiohttpDocuments]:
         "http://127.0.0.1:3901/documents/x",
         "http://localhost:3900/documents/x",
         "file:///etc/passwd",
+        "//::][@/",
         "gopher://bucket.s3.amazonaws.com/x",
         "",
         "//bucket.s3.amazonaws.com/x",

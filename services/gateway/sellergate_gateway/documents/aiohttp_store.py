@@ -121,7 +121,7 @@ class AiohttpDocuments:
         try:
             address = URL(url, encoded=True)
             origin, port = str(address.origin()), address.port
-        except ValueError:
+        except (ValueError, IndexError):  # yarl fails with the latter on brackets before an @
             raise Forbidden("it is not a URL") from None
         if origin in self._origins:
             return address, self._local
