@@ -83,7 +83,7 @@ def _chaos(found: Document) -> Iterator[str]:
 
 def _soak(found: Document) -> Iterator[str]:
     yield f"{found['seconds']:.0f} seconds with {len(found['faults'])} faults. The growth of each figure after the first third:\n"
-    yield from ("```", *found["growth"], "```")
+    yield from ("```text", *found["growth"], "```")
 
 
 def _fuzz(found: Document) -> Iterator[str]:
