@@ -12,6 +12,14 @@ from tests.paths import ROOT
 PICTURES = ROOT / "test-output" / "console"
 WIDTHS = {1280: 900, 390: 844, 1920: 1080}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Every movement of content that no input caused, from the start of a page.
+WATCH_SHIFTS = """() => {
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value);
+  }).observe({type: 'layout-shift', buffered: true});
+}"""
+MOST_SHIFT = 0.01
 # Texts and controls that overlap, and content wider than the window. What a box scrolls counts only where the box shows it, and
 # a text of several lines has a box for each.
 _OVERLAPS = """() => {

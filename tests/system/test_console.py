@@ -19,7 +19,7 @@ from sellergate_devstack.suite import Suite, running_suite
 
 from tests.e2e.conftest import OPERATOR, Rest, ephemeral_ports
 from tests.system.conftest import Need
-from tests.system.console import Console, browser, console
+from tests.system.console import MOST_SHIFT, WATCH_SHIFTS, WIDTHS, Console, browser, console
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -164,6 +164,20 @@ async def test_the_checks_and_the_quota_bars_that_move(window: Console, suite: t
         await asyncio.sleep(0.25)
     else:
         pytest.fail("the bar did not move")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_the_page_of_a_seller_does_not_shift(window: Console, suite: tuple[Suite, str], width: int) -> None:
+    page, (running, account_id) = window.page, suite
+    await page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.add_init_script(f"({WATCH_SHIFTS})()")
+    await page.goto(f"{window.edge}/console/sellers/{account_id}")
+    for rows in (".quotas li", ".audit li", ".clients li"):
+        await page.locator(rows).first.wait_for()
+    await page.get_by_text("Website consent").wait_for()
+    await asyncio.sleep(1)
+    assert sum(await page.evaluate("window.shifts")) < MOST_SHIFT
 
 
 async def test_recent_calls_of_every_program(window: Console, suite: tuple[Suite, str]) -> None:

@@ -108,7 +108,7 @@ def key_text() -> Parser:
 
     wrapped = wrapping.wrapped(b"ciphertext")
     texts = (f"k1 {KEY}\nk0 {wrapped}", KEY, wrapped, f"app {CANARY * 3}\napp {KEY}", f"k1 {KEY}\nk1 {KEY}", CANARY)
-    # The ID of a key is no secret, so that a message may name what stands in its place before a key.
+    # The ID of a key is no secret, so that a message may name the text before a key.
     return Parser(read, (ValueError,), tuple(text.encode() for text in texts), lambda data: b" " in data)
 
 

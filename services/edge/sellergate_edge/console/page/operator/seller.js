@@ -4,7 +4,7 @@ import {auditCard} from '../seller/audit.js';
 import {capturedCard} from '../seller/captured.js';
 import {factsCard} from '../seller/facts.js';
 import {timelineCard} from '../seller/timeline.js';
-import {element} from '../shell/elements.js';
+import {element, reveal} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {stateChip} from '../shell/words.js';
 
@@ -21,10 +21,11 @@ export async function open(place, {parameter: id, signal, title}) {
   const [facts, timeline, audit] = [factsCard(), timelineCard(), auditCard(id, signal, {allUsers: 'true'})];
   facts.draw(account, {isOthers: true});
   timeline.draw(account);
-  audit.draw();
+  const captured = capturedCard(id, signal, {changed: audit.draw, allUsers: 'true'});
   head.replaceChildren(element('div', {class: 'who-is'},
     element('h1', {tabindex: '-1'}, `${account.amazonSellerId} · ${account.marketplace}`), stateChip(account.state)));
-  content.replaceChildren(
-    element('div', {class: 'column'}, timeline.place, capturedCard(id, signal, {changed: audit.draw, allUsers: 'true'}), audit.place),
-    element('div', {class: 'column'}, facts.place));
+  await reveal(content, signal, [captured.first, audit.draw()], [
+    element('div', {class: 'column'}, timeline.place, captured.place, audit.place),
+    element('div', {class: 'column'}, facts.place),
+  ]);
 }

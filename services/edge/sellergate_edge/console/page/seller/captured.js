@@ -81,8 +81,8 @@ export function capturedCard(id, signal, {changed, allUsers = ''}) {
   }
 
   signal.addEventListener('abort', () => clearTimeout(timer));
-  read();
-  return card('Recent calls', element('div', {class: 'captured'}, state, element('p', {class: 'actions'}, start, stop)), fault, list, more);
+  const place = card('Recent calls', element('div', {class: 'captured'}, state, element('p', {class: 'actions'}, start, stop)), fault, list, more);
+  return {place, first: read()};
 }
 
 /** Return what identifies a call: a call that was retried has one request ID and several times. */

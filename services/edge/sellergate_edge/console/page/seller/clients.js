@@ -54,6 +54,5 @@ export function clientsCard(id, signal) {
     }, (error) => fill(fault, error.sentence));
   }
 
-  load();
-  return card('SDK clients', list, issued, fault, form);
+  return {place: card('SDK clients', list, issued, fault, form), first: load()};
 }

@@ -1,6 +1,6 @@
 // The page of one seller, fetched by its ID.
 import {fetchAccount, loadApplications, refresh, store, subscribe} from '../sellers/store.js';
-import {element} from '../shell/elements.js';
+import {element, reveal} from '../shell/elements.js';
 import {tried} from '../shell/notices.js';
 import {go} from '../shell/router.js';
 import {actions} from './actions.js';
@@ -26,7 +26,6 @@ export async function open(place, {parameter: id, signal, title}) {
   if (!found || signal.aborted) return;
   title(`${found.amazonSellerId} · ${found.marketplace}`);
   build(id, head, content, signal);
-  tried(loadApplications);
 }
 
 function refused(head, content, error) {
@@ -46,12 +45,15 @@ function build(id, head, content, signal) {
   const timeline = timelineCard();
   const quotas = quotasCard(id, signal);
   const audit = auditCard(id, signal);
+  const captured = capturedCard(id, signal, {changed: audit.draw});
+  const clients = clientsCard(id, signal);
   head.replaceChildren(...header.parts);
-  content.replaceChildren(
-    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, capturedCard(id, signal, {changed: audit.draw}), audit.place),
-    element('div', {class: 'column'}, facts.place, application.place, clientsCard(id, signal)),
-  );
-  let version = '';
+  const reads = [tried(loadApplications), quotas.first, captured.first, clients.first, audit.draw()];
+  reveal(content, signal, reads, [
+    element('div', {class: 'column'}, header.warning, timeline.place, checks.place, quotas.place, captured.place, audit.place),
+    element('div', {class: 'column'}, facts.place, application.place, clients.place),
+  ]);
+  let version = account()?.updateTime;
   const draw = () => {
     const shown = account();
     if (!shown) {

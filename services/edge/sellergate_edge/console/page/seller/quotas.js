@@ -58,9 +58,9 @@ export function quotasCard(id, signal) {
   }
 
   signal.addEventListener('abort', () => clearTimeout(timer));
-  read();
   return {
     place,
+    first: read(),
     draw: (account) => { place.hidden = account.state !== 'ACTIVE'; },
   };
 }

@@ -51,3 +51,17 @@ export function table(label, heads, rows) {
   const head = element('thead', {}, element('tr', {}, heads.map((words) => element('th', {scope: 'col'}, words))));
   return {place: element('div', {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': label}, element('table', {}, head, body)), body};
 }
+
+const MOST_WAIT = 1000;
+
+/**
+ * Show parts in place of a place's content once all first reads have ended, after a second at the latest: content that comes later
+ * would move what is below it. The place itself is a new one, since a header that grows would move the old one.
+ */
+export async function reveal(old, signal, reads, parts) {
+  const place = old.cloneNode();
+  place.append(element('p', {class: 'pulse'}, 'Loading …'));
+  old.replaceWith(place);
+  await Promise.race([Promise.allSettled(reads), new Promise((done) => setTimeout(done, MOST_WAIT))]);
+  if (!signal.aborted) place.replaceChildren(...parts);
+}
