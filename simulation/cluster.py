@@ -14,7 +14,6 @@ from sellergate_common.crypto.sealing import KeyRing, encode_key
 from sellergate_common.flights.lease import COMMAND_SECONDS
 from sellergate_common.slots import Slots
 from sellergate_common.tasks import END_SECONDS, BackgroundTasks
-from sellergate_token.lwa.client import EXCHANGE_SECONDS
 
 from simulation.history import History
 from simulation.plan import REPLICAS, Plan
@@ -32,11 +31,8 @@ RING = KeyRing.parse("simulation " + encode_key(bytes(range(64))))
 STOP_SECONDS = 20.0
 # The seconds within which the tasks of a process that has stopped must have ended.
 IDLE_SECONDS = END_SECONDS + COMMAND_SECONDS + 0.5
-# The coroutines of fetches and of requests to LWA, which outlive their callers. The token service waits for those that exchange a
-# grant, and a request may last longer only while LWA does not respond in time.
-FLIGHT, LWA_REQUEST = "_detached", "HttpLwa._send"
-# The seconds after an outage of LWA for which a request to it may last.
-LATE_LWA_SECONDS = EXCHANGE_SECONDS + 2.0
+# The coroutine of fetches, which outlive their callers. The token service waits for those that exchange a grant.
+FLIGHT = "_detached"
 Rates = dict[str, tuple[float, int]]
 Serve = Callable[["World", Node, Server], AbstractAsyncContextManager[None]]
 
@@ -110,7 +106,7 @@ class Replica:
             while server.calls and time.monotonic() < ends:
                 await asyncio.sleep(0.02)
             world.switchboard.remove(node)
-        _end_flights(node, {FLIGHT, LWA_REQUEST} if world.amazon.lwa_is_late(LATE_LWA_SECONDS) else {FLIGHT})
+        _end_flights(node, {FLIGHT})
 
     def kill(self) -> None:
         """Kill the process at once."""

@@ -194,5 +194,3 @@ class Faults:
         setattr(outage, host, kind)
         await asyncio.sleep(seconds)
         setattr(outage, host, "")
-        if host == "lwa":
-            self._cluster.world.amazon.lwa_recovered = asyncio.get_running_loop().time()

@@ -8,7 +8,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 from sellergate_account.__main__ import CALLS_AT_ONCE, FEWEST_CALLS_AT_ONCE, POLLS
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
@@ -77,9 +76,8 @@ async def serve_token(world: World, node: Node, server: Server) -> AsyncIterator
     background = world.backgrounds[node.name] = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(REDIS_URL))
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=LwaTransport(world.wire())))
         slots = world.slots[node.name] = Slots("LWA", MOST_EXCHANGES, time.monotonic)
-        lwa = HttpLwa(client, "https://lwa.simulation/token", slots, SYSTEM_CLOCK, random.random)
+        lwa = HttpLwa(LwaTransport(world.wire()), slots, SYSTEM_CLOCK, random.random)
         channel: Any = world.channel("account", "token", CONTRACTS)
         await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
         changes = InvalidationFeed(redis)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -79,7 +78,6 @@ class SimulatedAmazon:
         self.life = life
         self.rates = rates
         self.outage = Outage()
-        self.lwa_recovered = -math.inf
         self.silent_requests = 0
         """The requests whose senders wait although Amazon will not respond."""
         self.sellers: dict[str, Seller] = {}
@@ -101,10 +99,6 @@ class SimulatedAmazon:
     def now(self) -> float:
         """The seconds since the start of the run."""
         return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
-
-    def lwa_is_late(self, seconds: float) -> bool:
-        """Return whether LWA is or was slow or silent within the last seconds."""
-        return bool(self.outage.lwa) or self.now - self.lwa_recovered < seconds
 
     def grant_of(self, seller: str, number: int) -> str:
         """Return the text of a refresh token."""

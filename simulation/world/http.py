@@ -1,16 +1,16 @@
-"""HTTPS to Amazon: the transport of the LWA client, and the gateway's port of SP-API."""
+"""HTTPS to Amazon: the LWA client's port of HTTP, and the gateway's port of SP-API."""
 
 import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl
 
-import httpx
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
+from sellergate_token.lwa.client import Unreachable
+from sellergate_token.lwa.responses import Response
 
 from simulation.world.amazon import SimulatedAmazon, failure
 from simulation.world.loop import NODE, Node
@@ -81,43 +81,26 @@ class Wire:
             self.amazon.silent_requests -= fault == "hang"
 
 
-class LwaTransport(httpx.AsyncBaseTransport):
-    """The transport under the LWA client's httpx."""
+class LwaTransport:
+    """The LWA client's port of HTTP."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, within httpx's time-outs."""
-        form = dict(parse_qsl((await request.aread()).decode()))
-        source = NODE.get().name
+    async def post(self, form: Mapping[str, str]) -> Response:
+        """Send a form and return the complete response."""
+        # The form is copied: it is read when it arrives.
+        arrived, source = dict(form), NODE.get().name
 
         def execute() -> tuple[int, dict[str, str], bytes]:
-            status, body = self._wire.amazon.exchange(form, source)
-            return status, {"content-type": "application/json"}, json.dumps(body).encode()
+            status, body = self._wire.amazon.exchange(arrived, source)
+            return status, {}, json.dumps(body).encode()
 
-        seconds = request.extensions.get("timeout", {}).get("read")
         try:
-            async with asyncio.timeout(seconds):
-                status, headers, body = await self._wire.request("lwa", execute)
-        except ConnectionRefusedError:
-            raise httpx.ConnectError("refused", request=request) from None
-        except ConnectionResetError:
-            raise httpx.ReadError("reset", request=request) from None
-        except TimeoutError:
-            raise httpx.ReadTimeout("late", request=request) from None
-        headers.setdefault("content-type", "application/json")
-        return httpx.Response(status, headers=headers, stream=_Body(body), request=request)
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of a response as a stream."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content
+            status, headers, body = await self._wire.request("lwa", execute)
+        except ConnectionError as error:
+            raise Unreachable(type(error).__name__) from None
+        return Response(status, {"content-type": "application/json", **headers}, body)
 
 
 class SpApi:

@@ -22,7 +22,7 @@ from sellergate_gateway.documents.aiohttp_store import open_documents
 from sellergate_gateway.spapi.aiohttp_transport import open_amazon
 from sellergate_gateway.spapi.http import AmazonRequest
 from sellergate_iam.ports import Role, Session
-from sellergate_token.lwa.client import open_lwa
+from sellergate_token.lwa.aiohttp_transport import open_lwa
 from sellergate_token.ports import RefreshToken
 from sellergate_token.rotation.sqs_queue import SqsQueue
 
@@ -63,9 +63,8 @@ async def test_lwa(storm: Storm, simulator: Simulator) -> None:
             return await lwa.exchange(SecretStr(seller.client_id), SecretStr(seller.client_secret), grant)
 
         def free() -> bool:
-            pool = lwa._client._transport._pool  # type: ignore[attr-defined]
-            lost = [one for one in pool.connections if not (one.is_idle() or one.is_closed())]
-            return lwa.slots.free == lwa.slots.most and not lost and not lwa._requests
+            connector = lwa._transport._session.connector  # type: ignore[attr-defined]
+            return lwa.slots.free == lwa.slots.most and not connector._acquired
 
         await assert_slots_survive(peer, storm, call, free)
 

@@ -10,8 +10,7 @@ STUCK_SECONDS = 15.0
 class Slots:
     """A pool of `most` slots for requests to a peer. `now` is monotonic, in seconds.
 
-    The bound is outside the client's connection pool, so that no request waits inside that pool: httpcore's pool may
-    lose the connection of a request that is cancelled while it waits.
+    The bound is outside the client's connection pool, so that no request waits inside that pool, where nothing counts it.
     """
 
     def __init__(self, peer: str, most: int, now: Callable[[], float]) -> None:

@@ -23,7 +23,8 @@ from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import CONTRACTS
-from sellergate_token.lwa.client import EXCHANGE_SECONDS, open_lwa
+from sellergate_token.lwa.aiohttp_transport import open_lwa
+from sellergate_token.lwa.client import EXCHANGE_SECONDS
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
@@ -44,9 +45,8 @@ async def serve(settings: TokenSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
-        lwa = await stack.enter_async_context(
-            open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random, settings.outbound)
-        )
+        opening = open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random, settings.outbound)
+        lwa = await stack.enter_async_context(opening)
         background.watch("lwa", lwa.slots.problem)
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import AmazonRefused, OutOfTime, PreconditionFailed, Reason, Unavailable
-from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa, open_lwa
+from sellergate_token.lwa.aiohttp_transport import open_lwa
+from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.tokens.exchanges import Exchanges
 

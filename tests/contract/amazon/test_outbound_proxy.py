@@ -17,7 +17,7 @@ from sellergate_gateway.documents.aiohttp_store import open_documents
 from sellergate_gateway.spapi.aiohttp_transport import open_amazon
 from sellergate_gateway.spapi.http import AmazonRequest
 from sellergate_iam.boto_chain import BotoChain
-from sellergate_token.lwa.client import open_lwa
+from sellergate_token.lwa.aiohttp_transport import open_lwa
 from sellergate_token.ports import Scope
 from sellergate_token.rotation.sqs_queue import SqsQueue
 
