@@ -63,7 +63,7 @@ class _Circuit:
         return bool(self.probing_until) and self.prober == user
 
     def count(self, now: float, *, failed: bool, user: str | None = None) -> None:
-        """Count a call. Open the circuit if most of the window's calls failed; of one `user`, only a few failures count."""
+        """Count a call. Open the circuit at a failure if most of the window's calls failed; of one `user`, few failures count."""
         if now - self.since > WINDOW_SECONDS:
             self.since, self.calls, self.failures = now, 0, 0
             self.failures_of.clear()
@@ -73,7 +73,8 @@ class _Circuit:
             self.failures_of[user] = self.failures_of.get(user, 0) + 1
         self.calls += 1
         self.failures += failed
-        if self.calls >= LEAST_CALLS and self.failures >= self.calls * FAILING_SHARE:
+        # Only at a failure: a response shows that the host is up again.
+        if failed and self.calls >= LEAST_CALLS and self.failures >= self.calls * FAILING_SHARE:
             self.open(now)
 
     def open(self, now: float) -> None:

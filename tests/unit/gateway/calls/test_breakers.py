@@ -82,6 +82,18 @@ def test_few_failures_among_many_successes_open_no_circuit() -> None:
     assert refuses(breakers) is None, "so few, so far apart"
 
 
+def test_a_response_opens_no_circuit_however_many_calls_failed_before() -> None:
+    clock = Clock()
+    breakers = Breakers(clock)
+    fail(breakers, "u", LEAST_CALLS - 1, End.UNREACHABLE)
+    for _ in range(3):
+        breakers.record_result("h", "u", End.RESPONSE)
+        assert refuses(breakers) is None, "the host has just responded"
+    assert breakers.state() == {"h": False}
+    fail(breakers, "u", 1, End.UNREACHABLE)
+    assert refuses(breakers), "most calls of the window failed, and so did the last one"
+
+
 @pytest.mark.parametrize(
     ("step", "opens"),
     [
