@@ -86,12 +86,9 @@ class EntryStore(Generic[_Key, _Value]):
         opened = await self.cache.get_living(name)
         if opened is None:
             return None
-        sealed, left = opened
-        try:
-            # Each replica has its own clock; the entry expires by Redis' clock.
-            return limit_ttl(self.codec.decode(sealed.get_secret_value()), left, self.now())
-        except (ValueError, TypeError, KeyError):  # another release's shape counts as a miss
-            return None
+        value = self._decode(opened[0])
+        # Each replica has its own clock; the entry expires by Redis' clock.
+        return None if value is None else limit_ttl(value, opened[1], self.now())
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
         """Store a value fetched under a fencing number; return it, or the value of a replica that has taken over since."""
@@ -157,9 +154,7 @@ class EntryStore(Generic[_Key, _Value]):
             return False
         if own:
             self.memory.forget(codec.subject(key))
-        dropped = await self.cache.drop_if(
-            name, lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
-        )
+        dropped = await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
         if dropped or own:
             await self.cache.put(_cool_off(name), SecretStr(str(mark)), COOL_OFF_SECONDS)
             await self.cache.announce(codec.subject(key))
@@ -174,6 +169,17 @@ class EntryStore(Generic[_Key, _Value]):
         dropped = await self.cache.drop(name)
         await self.cache.announce(subject)
         return dropped or own
+
+    def _decode(self, opened: SecretStr) -> _Value | None:
+        """Return the value of an entry; None for another release's shape, which counts as a miss."""
+        try:
+            return self.codec.decode(opened.get_secret_value())
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _has_mark(self, opened: SecretStr, mark: Any) -> bool:
+        value = self._decode(opened)
+        return value is not None and bool(self.codec.mark(value) == mark)
 
     def _text(self, value: _Value) -> SecretStr:
         return SecretStr(self.codec.encode(value))

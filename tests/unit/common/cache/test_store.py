@@ -1,5 +1,6 @@
 """The store of entries gives Redis back what it has lost, and nothing that has expired."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -37,9 +38,26 @@ class LostCache:
         return True
 
 
-def store_at(now: float, cache: LostCache) -> EntryStore[str, Value]:
+@dataclass
+class OtherCache(LostCache):
+    """A cache whose entry has the shape of another release."""
+
+    dropped: list[str] = field(default_factory=list)
+
+    async def get_living(self, _: str) -> tuple[SecretStr, float]:
+        return SecretStr("{}"), 30.0
+
+    async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
+        if matches(SecretStr("{}")):
+            self.dropped.append(key)
+        return bool(self.dropped)
+
+
+def store_at(
+    now: float, cache: LostCache, decode: Callable[[str], Value] = lambda _: Value(0)
+) -> EntryStore[str, Value]:
     codec: Codec[str, Value] = Codec(
-        name=lambda key: f"name of {key}", subject=str, encode=str, decode=lambda _: Value(0), mark=id
+        name=lambda key: f"name of {key}", subject=str, encode=str, decode=decode, mark=lambda value: value.expire_time
     )
     clock = Clock(wall=lambda: now, monotonic=lambda: now)
     return EntryStore(cast("SealedCache", cast("Any", cache)), codec, "token", clock, lambda: 0.5)
@@ -53,3 +71,15 @@ async def test_only_a_living_copy_is_given_back_to_redis(left: float, added: lis
     found = await store.look_up("a", None)
     assert cache.added == added
     assert (found is not None) is bool(added)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError])
+async def test_an_entry_in_another_releases_shape_is_a_miss_and_matches_no_mark(error: type[Exception]) -> None:
+    def decode(_: str) -> Value:
+        raise error
+
+    cache = OtherCache()
+    store = store_at(1000.0, cache, decode)
+    assert await store.shared("name of a") is None
+    assert not await store.drop_if("a", 1000.0)
+    assert cache.dropped == []
