@@ -73,6 +73,10 @@ class GrpcAccounts:
         bind(account.account_id)
         return AccountView(account.account_id, account.revision)
 
+    def has_view(self, account_id: str) -> bool:
+        """Return whether there is a current copy of an account."""
+        return self._account_copies.has_current(account_id)
+
     async def standing(self, account_id: str) -> Standing:
         """Return an active or revoked account in its present state."""
         account = await self._account(account_id, until_deadline(FLIGHT_SECONDS))
@@ -101,7 +105,8 @@ class GrpcAccounts:
         request = account_secrets_service_pb2.GetAccountSecretsRequest(
             account_id=account_id, for_verification=verifying
         )
-        opened = await invoke(self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
+        read = partial(invoke, self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
+        opened = await self._account_copies.keep_from(account_id, read, _account_of)
         return AccountGrant(
             AccountView(opened.account.account_id, opened.account.revision),
             lwa_client(opened.application),
@@ -313,6 +318,13 @@ async def restore_account(
         account_id=account_id, expected_revision=revision, method=method
     )
     return (await invoke(secrets.RestoreAuthorization, request, dependency=_DEPENDENCY)).account
+
+
+def _account_of(opened: account_secrets_service_pb2.GetAccountSecretsResponse) -> account_pb2.Account:
+    """Return a copy of the account: a reference into the response would keep its secrets in memory."""
+    account = account_pb2.Account()
+    account.CopyFrom(opened.account)
+    return account
 
 
 def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:

@@ -116,6 +116,9 @@ class Accounts(Protocol):
         Raises NotFound, PreconditionFailed, Unavailable.
         """
 
+    def has_view(self, account_id: str) -> bool:
+        """Return whether `view` returns at once, without a request to the account service."""
+
     async def standing(self, account_id: str) -> Standing:
         """Return the state of an active or revoked account. Raises NotFound, PreconditionFailed (inactive), Unavailable."""
 

@@ -19,6 +19,7 @@ from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 _Value = TypeVar("_Value")
+_Read = TypeVar("_Read")
 
 SIZE = 20_000
 # The pause in seconds after which an unresponsive owner is called again; callers do not wait for it meanwhile.
@@ -79,12 +80,10 @@ class StaleIfErrorCache(Generic[_Value]):
     async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return the copy, or the result of `fetch`. Raises what `fetch` raises."""
         copy = self._copies.get(id_)
-        if copy is not None:
-            now = self._now()
-            if now < copy.fresh_until or (now < self._trust.until and now < copy.until):
-                return copy.value
-            if now < copy.retry_at and self._outlives_owner(copy):
-                return copy.value
+        if copy is not None and (
+            self._is_current(copy) or (self._now() < copy.retry_at and self._outlives_owner(copy))
+        ):
+            return copy.value
         try:
             return await self._flight.get(id_, partial(self._fetch, id_, fetch))
         except (Unavailable, OutOfTime):
@@ -95,6 +94,43 @@ class StaleIfErrorCache(Generic[_Value]):
             get_logger().warning("copy_of_unavailable_owner")
             copy.retry_at = self._now() + OWNER_PAUSE_SECONDS
             return copy.value
+
+    def has_current(self, id_: str) -> bool:
+        """Return whether `get` would return a copy without a fetch, while the owner responds."""
+        copy = self._copies.peek(id_)
+        return copy is not None and self._is_current(copy)
+
+    async def keep_from(
+        self,
+        id_: str,
+        read: Callable[[], Awaitable[_Read]],
+        value_of: Callable[[_Read], _Value],
+        recent: float = math.inf,
+    ) -> _Read:
+        """Return what `read` returns, and keep a copy of the value in it. Raises what `read` raises.
+
+        `read` reads the owner's data within `recent` seconds of its end.
+        """
+        began, announced = self._now(), _Fetch()
+        self._fetches[id_] = announced
+        try:
+            found = await read()
+        except (Unavailable, OutOfTime):
+            raise
+        except SellergateError:
+            self.forget(id_)  # the owner has responded
+            raise
+        finally:
+            # Another fetch, which began while this one was overdue, may have replaced it and gets the changes instead.
+            is_current = self._fetches.get(id_) is announced
+            if is_current:
+                del self._fetches[id_]
+        value = value_of(found)
+        version = self._version_of(value)
+        if is_current and version >= announced.newest:
+            since = max(began, self._now() - recent)
+            self._copies.put(id_, _Copy(value, version, since, since + MAX_STALENESS_SECONDS, since + MAX_LIFE_SECONDS))
+        return found
 
     async def get_newer(
         self, id_: str, fetch: Callable[[], Awaitable[_Value]], is_new: Callable[[_Value], bool]
@@ -143,6 +179,10 @@ class StaleIfErrorCache(Generic[_Value]):
         if self._gap_end >= self._trust.until:
             self.forget_all()
 
+    def _is_current(self, copy: _Copy[_Value]) -> bool:
+        now = self._now()
+        return now < copy.fresh_until or (now < self._trust.until and now < copy.until)
+
     def _outlives_owner(self, copy: _Copy[_Value]) -> bool:
         """Return whether this process received every change since the copy was current, from the list or from the feed in Redis."""
         if self._now() < self._trust.until:
@@ -150,22 +190,8 @@ class StaleIfErrorCache(Generic[_Value]):
         return self._feed_connected() and max(copy.since, self._trust.since) >= self._gap_end
 
     async def _fetch(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        began, announced = self._now(), _Fetch()
-        self._fetches[id_] = announced
-        try:
-            value = await fetch()
-        except (Unavailable, OutOfTime):
-            raise
-        except SellergateError:
-            self.forget(id_)  # the owner has responded
-            raise
-        finally:
-            # Another fetch, which began while this one was overdue, may have replaced it and gets the changes instead.
-            is_current = self._fetches.get(id_) is announced
-            if is_current:
-                del self._fetches[id_]
-        version = self._version_of(value)
-        if is_current and version >= announced.newest:
-            since = max(began, self._now() - LOOK_SECONDS)
-            self._copies.put(id_, _Copy(value, version, since, since + MAX_STALENESS_SECONDS, since + MAX_LIFE_SECONDS))
-        return value
+        return await self.keep_from(id_, fetch, _itself, LOOK_SECONDS)
+
+
+def _itself(value: _Value) -> _Value:
+    return value

@@ -46,12 +46,24 @@ class Tokens:
         Its `revision` is the grant's. Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
         """
         _check(min_lifetime)
-        for _ in range(_ATTEMPTS):
-            account = await self._accounts.view(account_id, expected_revision)
+        for attempt in range(_ATTEMPTS):
+            # Before the first exchange the account is not read only to learn its revision: the exchange itself reads the account.
+            unread = not attempt and expected_revision > 0 and not self._accounts.has_view(account_id)
+            account = AccountView(account_id, expected_revision)
+            if not unread:
+                account = await self._accounts.view(account_id, expected_revision)
             try:
-                found = await self._cache.obtain(account, min_lifetime, partial(self._fetch, account))
+                found = await self._cache.obtain(account, min_lifetime, partial(self._fetch, account, unread=unread))
             except Conflict:
-                self._accounts.forget(account_id)
+                if not unread:
+                    self._accounts.forget(account_id)
+                continue
+            except PreconditionFailed as error:
+                # A remembered refusal of the caller's revision says nothing about a later one.
+                if unread and error.reason in AUTHORIZATION_LOST and await self._has_changed(account):
+                    continue
+                raise
+            if unread and found.cached and await self._accounts.view(account_id, expected_revision) != account:
                 continue
             found = self._check_lifetime(found, min_lifetime)
             return Lookup(found.value.of_revision(account.revision), found.cached)
@@ -118,9 +130,24 @@ class Tokens:
         counts, exchanges = self._cache.counts, self._exchanges
         return replace(counts, fetches=exchanges.made, failures=exchanges.failed)
 
-    async def _fetch(self, account: AccountView) -> AccessToken:
-        """Exchange the grant of one revision. Store Amazon's changes to the grant before any caller gets the token."""
-        opened = await self._accounts.grant(account.account_id)
+    async def _has_changed(self, account: AccountView) -> bool:
+        """Return whether an account is usable and has a later revision."""
+        try:
+            return await self._accounts.view(account.account_id, account.revision) != account
+        except SellergateError:
+            return False
+
+    async def _fetch(self, account: AccountView, *, unread: bool = False) -> AccessToken:
+        """Exchange the grant of one revision. Store Amazon's changes to the grant before any caller gets the token.
+
+        Of an `unread` account, the state is not known to permit calls; then raises Conflict, so that the account is read.
+        """
+        try:
+            opened = await self._accounts.grant(account.account_id)
+        except PreconditionFailed as error:
+            if unread:
+                raise Conflict("The account's state permits no calls.") from error
+            raise
         if opened.account != account:
             raise Conflict("The account has changed since it was read. Try again.")
         try:

@@ -120,3 +120,33 @@ async def test_a_response_of_the_owner_ends_a_copy(world: World) -> None:
     world.error = Unavailable("down")
     with pytest.raises(Unavailable):
         await world.get()
+
+
+async def test_a_value_that_came_with_another_is_kept_as_a_copy(world: World) -> None:
+    async def read() -> tuple[str, str]:
+        return "secret", "first"
+
+    assert not world.copies.has_current("a")
+    assert await world.copies.keep_from("a", read, lambda found: found[1]) == ("secret", "first")
+    assert world.copies.has_current("a")
+    assert (await world.get(), world.fetches) == ("first", 0)
+    world.now += MAX_STALENESS_SECONDS
+    assert not world.copies.has_current("a")
+
+
+async def test_a_value_of_a_slow_reading_is_as_old_as_its_beginning(world: World) -> None:
+    async def read() -> str:
+        world.now += MAX_STALENESS_SECONDS
+        return "old"
+
+    assert await world.copies.keep_from("a", read, lambda found: found) == "old"
+    assert await world.get() == "first"
+
+
+async def test_a_change_during_a_reading_leaves_no_copy(world: World) -> None:
+    async def read() -> str:
+        world.copies.forget("a")
+        return "old"
+
+    assert await world.copies.keep_from("a", read, lambda found: found) == "old"
+    assert await world.get() == "first"

@@ -34,12 +34,21 @@ class FakeAccounts:
     rotated: list[SecretStr] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     previous: SecretStr | None = None
+    known: bool = True
+    problem: SellergateError | None = None
+
+    def has_view(self, account_id: str) -> bool:
+        return self.known
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         self.calls.append(at_least)
+        if self.problem:
+            raise self.problem
         return AccountView(account_id, self.revision)
 
     async def grant(self, account_id: str) -> AccountGrant:
+        if self.problem:
+            raise self.problem
         token = RefreshToken(SecretStr("Atzr|1"))
         return AccountGrant(AccountView(account_id, self.revision), await self.client("app"), token)
 
