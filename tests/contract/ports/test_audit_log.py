@@ -1,10 +1,6 @@
 """The audit log on real databases: many writers leave no gap, and each change of a stored event is found."""
 
 import asyncio
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -17,8 +13,9 @@ from sellergate_account.ports.errors import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import NotFound, Unavailable
-from sqlalchemy import event, text
+from sqlalchemy import text
 
+from tests.contract.ports.sent_statements import statements
 from tests.contract.ports.test_account_store import INDEX_KEY, RING, database
 from tests.fakes.account import Domain
 
@@ -52,34 +49,15 @@ async def run(database: Database, *statements: str) -> None:
             await session.execute(text(statement))
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that reach the database: verb, table, and the columns that an UPDATE sets."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        pattern = r"^(?=(\w+)).*?(?:FROM|INTO|UPDATE) (\w+)(.*)"
-        for verb, table, rest in re.findall(pattern, statement.replace("\n", "")):  # BEGIN has no table
-            columns = re.findall(r"(\w+)=", rest.partition("WHERE")[0]) if verb == "UPDATE" else []
-            seen.append(" ".join((verb, table, *columns)))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 async def test_events_of_a_transaction_read_their_chain_once_and_write_it_once(
     domain: Domain, database: Database
 ) -> None:
     account = await connected(domain)
-    with statements(database) as of_global_chain:
+    with statements() as of_global_chain:
         async with domain.store.writing() as work:
             await domain.audit.record(work.audit_log, "global")
             await domain.audit.record(work.audit_log, "global")
-    with statements(database) as of_account:
+    with statements() as of_account:
         async with domain.store.writing() as work:
             await domain.audit.record(work.audit_log, "own", account.account_id)
             await domain.audit.record(work.audit_log, "own", account.account_id)

@@ -12,8 +12,8 @@ from sellergate_account.storage.database import Database
 from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
 
+from tests.contract.ports.sent_statements import statements
 from tests.contract.ports.test_account_store import INDEX_KEY, database
-from tests.contract.ports.test_audit_log import statements
 from tests.contract.ports.test_rewrap import BOTH
 from tests.fakes.account import Domain
 
@@ -70,7 +70,7 @@ async def test_a_large_batch_is_sealed_again_in_parts(
     domain: Domain, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rewrapper, "ROWS_AT_ONCE", PART)
-    with statements(database) as seen:
+    with statements() as seen:
         batch = await SqlRewrapper(database, BOTH).rewrap("accounts", "", ACCOUNTS + PART)
     assert (batch.skipped, batch.last_id) == (ACCOUNTS, "")
     assert seen.count("SELECT accounts") == ACCOUNTS // PART + 1

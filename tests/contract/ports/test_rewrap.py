@@ -15,8 +15,8 @@ from sellergate_account.storage.store import SqlStore
 from sellergate_common.crypto.sealing import KeyRing
 from sqlalchemy import text
 
+from tests.contract.ports.sent_statements import statements
 from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, NOW, account, application, database
-from tests.contract.ports.test_audit_log import statements
 from tests.fakes.account import Domain
 
 __all__ = ["database"]
@@ -57,7 +57,7 @@ async def steps(rewrapper: SqlRewrapper, size: int) -> list[Progress]:
 
 
 async def test_a_batch_is_read_and_written_in_one_statement_each(filled: Database) -> None:
-    with statements(filled) as seen:
+    with statements() as seen:
         batch = await SqlRewrapper(filled, BOTH).rewrap("accounts", "", ROWS)
     assert batch.rewrapped == ROWS
     assert [one for one in seen if "accounts" in one] == [

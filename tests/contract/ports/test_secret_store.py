@@ -14,8 +14,9 @@ from sellergate_account.storage.database import Database
 from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.crypto.sealing import KeyRing
-from sqlalchemy import event, text
+from sqlalchemy import text
 
+from tests.contract.ports.sent_statements import sent
 from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, RING, account, application, migrated
 from tests.fakes.account import FakeSecretStore
 
@@ -132,23 +133,22 @@ async def kept_texts(database: Database) -> object:
 
 
 async def test_a_secret_needs_no_statement_of_its_own(database: Database) -> None:
-    statements = list[str]()
-
-    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
-    def _(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement.split(maxsplit=1)[0])
-
     store = SqlStore(database, RING, INDEX_KEY)
-    async with store.writing() as work:
-        await work.applications.add(application(), CLIENT)
-        await work.accounts.add(account("a"), SECRET)
-    assert statements == ["BEGIN", "INSERT", "INSERT"]
-    del statements[:]
-    async with store.writing() as work:
-        await work.accounts.save(account("a", revision=2), SECRET)
-    assert statements == ["BEGIN", "SELECT", "UPDATE"]
-    del statements[:]
-    async with store.writing() as work:
-        await work.accounts.remove("a")
-        await work.applications.remove("app")
-    assert statements == ["BEGIN", "DELETE", "DELETE"]
+    with sent() as of_new:
+        async with store.writing() as work:
+            await work.applications.add(application(), CLIENT)
+            await work.accounts.add(account("a"), SECRET)
+    with sent() as of_changed:
+        async with store.writing() as work:
+            await work.accounts.save(account("a", revision=2), SECRET)
+    with sent() as of_removed:
+        async with store.writing() as work:
+            await work.accounts.remove("a")
+            await work.applications.remove("app")
+    assert verbs(of_new) == ["BEGIN", "INSERT", "INSERT"]
+    assert verbs(of_changed) == ["BEGIN", "SELECT", "UPDATE"]
+    assert verbs(of_removed) == ["BEGIN", "DELETE", "DELETE"]
+
+
+def verbs(statements: list[str]) -> list[str]:
+    return [one.split(maxsplit=1)[0] for one in statements]

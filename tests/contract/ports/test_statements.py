@@ -8,8 +8,8 @@ from sellergate_account.storage.store import SqlStore
 from sellergate_common.context import Caller
 
 from tests.contract.ports.account_servicers import Servicers
+from tests.contract.ports.sent_statements import statements
 from tests.contract.ports.test_account_store import INDEX_KEY, RING, database
-from tests.contract.ports.test_audit_log import statements
 from tests.fakes.account import Domain
 
 __all__ = ["database"]
@@ -38,7 +38,7 @@ def connection(seller: str, refresh_token: str = "Atzr|1", key: str = "") -> pb2
 
 async def test_connecting_a_seller(servicers: Servicers, database: Database) -> None:
     read = ["SELECT accounts", "SELECT applications"]
-    with statements(database) as of_first:
+    with statements() as of_first:
         await servicers.call(connection("SELLER1"))
     assert of_first == [
         *read,
@@ -49,20 +49,20 @@ async def test_connecting_a_seller(servicers: Servicers, database: Database) -> 
         "INSERT accounts",
         *APPEND,
     ]
-    with statements(database) as of_second:
+    with statements() as of_second:
         await servicers.call(connection("SELLER2"))
     assert of_second == [*read, "SELECT accounts", "SELECT audit_chains", "INSERT accounts", *APPEND]
-    with statements(database) as of_same:
+    with statements() as of_same:
         await servicers.call(connection("SELLER2"))
     assert of_same == read
-    with statements(database) as of_renewal:
+    with statements() as of_renewal:
         await servicers.call(connection("SELLER2", "Atzr|2"))
     assert of_renewal == [*read, f"UPDATE accounts {RENEWED} {END} row_mac", "INSERT audit_events"]
 
 
 async def test_a_key_of_idempotency_adds_four(servicers: Servicers, database: Database) -> None:
     await servicers.call(connection("SELLER1"))
-    with statements(database) as seen:
+    with statements() as seen:
         await servicers.call(connection("SELLER1", key="key"))
     claim = ["SELECT keyed_requests", "INSERT keyed_requests", "SELECT keyed_requests"]
     response = "UPDATE keyed_requests response_sealed row_mac"
@@ -71,12 +71,12 @@ async def test_a_key_of_idempotency_adds_four(servicers: Servicers, database: Da
 
 async def test_reading_an_account_and_its_secrets(servicers: Servicers, database: Database) -> None:
     account = (await servicers.call(connection("SELLER1"))).account
-    with statements(database) as of_account:
+    with statements() as of_account:
         found = await servicers.call(pb2.GetAccountRequest(account_id=account.account_id))
     assert of_account == ["SELECT accounts"]
     assert found.account == account
     assert not found.shared_application
-    with statements(database) as of_secrets:
+    with statements() as of_secrets:
         opened = await servicers.call(secrets_pb2.GetAccountSecretsRequest(account_id=account.account_id), TOKEN)
     change = f"UPDATE accounts {END} row_mac"
     assert of_secrets == ["SELECT accounts", "SELECT accounts", change, "INSERT audit_events"]

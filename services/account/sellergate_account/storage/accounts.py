@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Account, Cursor, Filter, SecretRef, Signing, State, VerificationMethod
 from sellergate_account.ports.secret_store import SecretStore
+from sellergate_account.storage.connections.statements import Session, Statement
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord
 from sellergate_account.storage.work.effects import Effects
@@ -30,7 +31,7 @@ _BY_SELLER = Lookup(
 _HOLDER = select(_ACCOUNTS.c.account_id).where(
     _ACCOUNTS.c.user_id == bindparam("user"), _ACCOUNTS.c.external_ref == bindparam("reference")
 )
-_WITH_APPLICATION = (
+_WITH_APPLICATION = Statement(
     select(*_ACCOUNTS.c, *_APPLICATIONS.c)
     .join_from(_ACCOUNTS, _APPLICATIONS, isouter=True)
     .where(_ACCOUNTS.c.account_id == bindparam("key"))
@@ -46,6 +47,7 @@ class SqlAccounts:
     def __init__(
         self,
         connection: AsyncConnection,
+        session: Session,
         macs: RowMacs,
         secrets: SecretStore,
         rows: Rows,
@@ -54,6 +56,7 @@ class SqlAccounts:
         effects: Effects | None,
     ) -> None:
         self._connection = connection
+        self._session = session
         self._macs = macs
         self._secrets = secrets
         self._rows = rows
@@ -140,7 +143,7 @@ class SqlAccounts:
         return await self._secrets.read(_ref(account), row["refresh_token_sealed"] if row else "")
 
     async def _read_with_application(self, account_id: str) -> None:
-        row = (await self._connection.execute(_WITH_APPLICATION, {"key": account_id})).one_or_none()
+        row = await self._session.one(_WITH_APPLICATION, {"key": account_id})
         if row is not None:
             self._rows.offer(row[: len(_ACCOUNTS.c)])
             self._applications.offer(row[len(_ACCOUNTS.c) :])

@@ -12,6 +12,7 @@ from sqlalchemy import Row, Select, Table, bindparam, delete, exists, func, inse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import OLDEST_FIRST, Anchor, AuditEvent, ChainHead, EventOrder
+from sellergate_account.storage.connections.statements import Change, Session, Statement
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 from sellergate_account.storage.work.effects import Effects
 from sellergate_account.storage.work.rows import Lookup, Rows
@@ -24,13 +25,12 @@ EVENTS_AT_ONCE = 100
 CLOCK_SKEW = timedelta(hours=1)
 """By how much an event may be older than an earlier event of its chain, since replicas' clocks differ."""
 _NAMES = ("audit_count", "audit_mac", "audit_seal")
-# The columns that a statement returns make SQLAlchemy insert several rows by one statement.
-_APPEND, _APPEND_MANY = insert(_EVENTS), insert(_EVENTS).returning(_EVENTS.c.sequence)
-_MOVE_END = update(_CHAINS).where(_CHAINS.c.chain == bindparam("key"))
+_APPEND = Statement(insert(_EVENTS))
+_MOVE_END = Statement(update(_CHAINS).where(_CHAINS.c.chain == bindparam("key")))
 _END_OF_ACCOUNT = Lookup(
     select(*(_ACCOUNTS.c[name] for name in _NAMES)).where(_ACCOUNTS.c.account_id == bindparam("key"))
 )
-_END = Lookup(select(_CHAINS).where(_CHAINS.c.chain == bindparam("key")))
+_END = Lookup(select(*(_CHAINS.c[name] for name in _NAMES)).where(_CHAINS.c.chain == bindparam("key")))
 
 
 class SqlAuditLog:
@@ -40,8 +40,9 @@ class SqlAuditLog:
     None: the transaction only reads.
     """
 
-    def __init__(self, connection: AsyncConnection, accounts: Rows, effects: Effects | None) -> None:
+    def __init__(self, connection: AsyncConnection, session: Session, accounts: Rows, effects: Effects | None) -> None:
         self._connection = connection
+        self._session = session
         self._accounts = accounts
         self._effects = effects
         self._events: list[dict[str, Any]] = []
@@ -56,14 +57,14 @@ class SqlAuditLog:
         """
         if self._effects is None:
             for end in (_END_OF_ACCOUNT, _END) if chain else (_END,):
-                if found := (await self._connection.execute(end.reading, {"key": chain})).one_or_none():
-                    return _head(found)
+                if found := await self._session.one(end.reading, {"key": chain}):
+                    return ChainHead(*found)
             return ChainHead()
         if chain and (account := await self._accounts.get(chain)):
             return ChainHead(*(account[name] for name in _NAMES))
         if chain not in self._ends:
-            found = (await self._connection.execute(_END.locking, {"key": chain})).one_or_none()
-            self._ends[chain] = _head(found) if found else ChainHead()
+            found = await self._session.one(_END.locking, {"key": chain})
+            self._ends[chain] = ChainHead(*found) if found else ChainHead()
         return self._ends[chain]
 
     async def append(self, event: AuditEvent, head: ChainHead) -> None:
@@ -79,16 +80,12 @@ class SqlAuditLog:
         if self._effects is not None:
             self._effects.anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
-    async def write(self) -> None:
-        """Send the appended events by one statement, and the new ends of chains. Raises IntegrityError."""
+    def take_changes(self) -> list[Change]:
+        """Return the statements that store the appended events and the new ends of chains, which count as sent from here on."""
         events, self._events = self._events, []
-        if len(events) == 1:
-            await self._connection.execute(_APPEND, events[0])
-        elif events:
-            await self._connection.execute(_APPEND_MANY, events)
         unsent, self._unsent = self._unsent, set()
-        for chain in unsent:
-            await self._connection.execute(_MOVE_END, {**_values(self._ends[chain]), "key": chain})
+        changes: list[Change] = [(_APPEND, event) for event in events]
+        return changes + [(_MOVE_END, {**_values(self._ends[chain]), "key": chain}) for chain in unsent]
 
     async def archive_chain(self, account_id: str) -> None:
         """Copy the end of an account's chain to audit_chains, where it outlives the account."""

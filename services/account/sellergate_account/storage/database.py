@@ -27,6 +27,7 @@ from sellergate_account.storage.connections.postgres import (
     begin_explicitly,
     check_idle,
     connect_privately,
+    reset_open,
 )
 from sellergate_account.storage.connections.sqlite import connect_sqlite
 
@@ -64,6 +65,10 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        # Copies of the engine with options of its connections, made once.
+        self._writes = engine.execution_options(**{_READS: False})
+        self._reads = engine.execution_options(**{_READS: True})
+        self._reads_once = engine.execution_options(**{_READS: True, _SINGLE: True})
         # SQLite has one writer, and waiting writers poll for it, so that one of them may wait for ever. A queue is fair.
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if _is_sqlite(engine) else nullcontext()
 
@@ -78,7 +83,7 @@ class Database:
         """Begin to read by one statement, which spares the round trips of a transaction. Of two, each sees a state of its own."""
         try:
             with span("database read"):
-                async with self._connection(_ready, {_READS: True, _SINGLE: True}) as (connection, _):
+                async with self._connection(_ready, self._reads_once) as (connection, _):
                     yield connection
         except Exception as error:
             if (translated := _to_error(error)) is None:
@@ -98,17 +103,16 @@ class Database:
 
     async def probe(self) -> None:
         """Raise the error that keeps the database from responding. Nothing is logged, since health probes every two seconds."""
-        async with self._connection(_begin, {_READS: True}) as (connection, _):
+        async with self._connection(_begin, self._reads) as (connection, _):
             await connection.execute(text("SELECT 1"))
 
     @asynccontextmanager
     async def _connection(
-        self, begin: Callable[[AsyncConnection], Awaitable[_Begun]], options: dict[str, Any]
+        self, begin: Callable[[AsyncConnection], Awaitable[_Begun]], engine: AsyncEngine
     ) -> AsyncIterator[tuple[AsyncConnection, _Begun]]:
         """Begin on a connection of the pool. One that broke while it was not in use is replaced, once, as are all others then."""
         for is_replaced in (False, True):
-            async with self.engine.connect() as connection:
-                await connection.execution_options(**options)
+            async with engine.connect() as connection:
                 try:
                     begun = await begin(connection)
                 except DBAPIError:
@@ -123,7 +127,10 @@ class Database:
         stage = _Stage.BEFORE_COMMIT
         try:
             with span("database read" if reads else "database write"):
-                async with self._connection(_begin, {_READS: reads}) as (connection, transaction):
+                async with self._connection(_begin, self._reads if reads else self._writes) as (
+                    connection,
+                    transaction,
+                ):
                     try:
                         yield connection
                     except BaseException:
@@ -267,6 +274,7 @@ async def open_database(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_SIZE,
             pool_timeout=pool_wait,
+            pool_reset_on_return=None,  # `reset_open` does it where it is needed
             connect_args={
                 "autocommit": True,  # transactions are begun below
                 "async_creator_fn": BoundedConnection.connect if allow_plain else connect_privately,
@@ -276,6 +284,7 @@ async def open_database(
             },
         )
         begin_explicitly(engine, _SINGLE, _READS)
+        reset_open(engine)
     try:
         yield Database(engine)
     finally:

@@ -16,6 +16,7 @@ from sellergate_account.storage.accounts import SqlAccounts
 from sellergate_account.storage.applications import SqlApplications
 from sellergate_account.storage.audit_log import SqlAuditLog
 from sellergate_account.storage.clients import SqlClients
+from sellergate_account.storage.connections.statements import session_on
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.expiries import SqlExpiries
 from sellergate_account.storage.keyed_requests import SqlKeyedRequests
@@ -92,24 +93,27 @@ class SqlUnitOfWork:
         self._connection = connection
         self._macs = macs
         locks = effects is not None
-        self._applications = Rows(connection, macs, TABLES["applications"], locks=locks)
-        self._accounts = Rows(connection, macs, TABLES["accounts"], locks=locks)
-        users = Users(connection)
-        self.accounts = SqlAccounts(connection, macs, parts.secrets, self._accounts, self._applications, users, effects)
+        session = self._session = session_on(connection)
+        self._applications = Rows(session, macs, TABLES["applications"], locks=locks)
+        self._accounts = Rows(session, macs, TABLES["accounts"], locks=locks)
+        users = Users(session)
+        self.accounts = SqlAccounts(
+            connection, session, macs, parts.secrets, self._accounts, self._applications, users, effects
+        )
         self.applications = SqlApplications(
             connection, macs, parts.secrets, parts.index_key, self._applications, users, effects
         )
-        self.external_ids = SqlExternalIds(connection, macs, users)
+        self.external_ids = SqlExternalIds(session, macs, users)
         self.clients = SqlClients(connection, macs)
-        self.audit_log = SqlAuditLog(connection, self._accounts, effects)
+        self.audit_log = SqlAuditLog(connection, session, self._accounts, effects)
         self.keyed_requests = SqlKeyedRequests(connection, parts.responses, parts.index_key, macs)
         self.expiries = SqlExpiries(connection)
 
     async def send(self) -> None:
         """Send the changes so far to the database. Raises DuplicateKey, Unavailable."""
-        await self._applications.write()  # accounts refer to them
-        await self._accounts.write()
-        await self.audit_log.write()
+        # Accounts refer to applications, and their changes to both.
+        changes = [*self._applications.take_changes(), *self._accounts.take_changes(), *self.audit_log.take_changes()]
+        await self._session.execute(changes)
 
     def stored_rows(self) -> AsyncIterator[StoredRow]:
         """Yield all rows that have a MAC, table by table, including those whose MAC does not match."""

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
+from psycopg.pq import TransactionStatus
 from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection as AsyncSqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from sellergate_account.settings import ADVICE, is_near_or_checked
 
@@ -108,24 +111,38 @@ def begin_explicitly(engine: AsyncEngine, single: str, reads: str) -> None:
             _ping(connection, _BEGIN_READING if options.get(reads, False) else _BEGIN)
 
 
+def reset_open(engine: AsyncEngine) -> None:
+    """Undo a transaction that was left open when its connection returns to the pool. Others need no round trip."""
+
+    @event.listens_for(engine.sync_engine, "reset")
+    def _(connection: DBAPIConnection, record: ConnectionPoolEntry, state: PoolResetState) -> None:
+        driver = record.driver_connection
+        is_idle = isinstance(driver, BoundedConnection) and driver.pgconn.transaction_status is TransactionStatus.IDLE
+        # Without a greenlet the pool ends the connection instead.
+        if state.asyncio_safe and not is_idle:
+            connection.rollback()
+
+
 async def check_idle(connection: AsyncSqlConnection) -> None:
     """Ping a connection whose server sent something unasked, or has sent nothing for IDLE_SECONDS. Raises DBAPIError."""
-    driver = _driver(connection.sync_connection)
+    driver = driver_of(connection.sync_connection)
     if driver.is_doubtful():
         await connection.run_sync(_ping, "SELECT 1")
 
 
 def _ping(connection: Connection, statement: str) -> None:
-    """Execute a statement, within PING_SECONDS unless the connection is a new one."""
-    if connection.info.setdefault(_USED, False):
-        with _driver(connection).within(PING_SECONDS):
-            connection.exec_driver_sql(statement)
-    else:
-        connection.exec_driver_sql(statement)
+    """Execute a statement, within PING_SECONDS unless the connection is a new one. Raises DBAPIError."""
+    driver = driver_of(connection)
+    with driver.within(PING_SECONDS if connection.info.get(_USED) else driver.patience):
+        try:
+            connection.connection.run_async(lambda _: driver.execute(statement))
+        except Error:
+            connection.exec_driver_sql(statement)  # fails too, and SQLAlchemy then replaces the connections of the pool
     connection.info[_USED] = True
 
 
-def _driver(connection: Connection | None) -> BoundedConnection:
+def driver_of(connection: Connection | None) -> BoundedConnection:
+    """Return psycopg's own connection."""
     found = connection.connection.driver_connection if connection is not None else None
     if not isinstance(found, BoundedConnection):
         raise TypeError("a connection to PostgreSQL that is not bounded")

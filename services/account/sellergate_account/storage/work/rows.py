@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, Update, bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningDelete
+from sqlalchemy import Select, Table, bindparam, delete, insert, select, update
 
+from sellergate_account.storage.connections.statements import Change, Session, Statement
 from sellergate_account.storage.row_macs import TABLES, RowMacs
 
 _KEY = "key_of_row"
@@ -15,21 +14,23 @@ Values = Mapping[str, Any]
 
 
 class Lookup:
-    """A query for one row, made once so that SQLAlchemy compiles it once and finds it again without comparing its parts."""
+    """A query for one row, which a transaction that writes also locks."""
 
     def __init__(self, query: Select[Any]) -> None:
-        self.reading = query
-        self.locking = query.with_for_update()
+        self.reading = Statement(query)
+        self.locking = Statement(query.with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    """The statements on single rows of a table, made once as a Lookup is."""
+    """The statements on single rows of a table."""
 
+    key: str
+    names: Sequence[str]
     by_key: Lookup
-    insert: Insert
-    update: Update
-    delete: ReturningDelete[Any]
+    insert: Statement
+    update: Statement
+    delete: Statement
 
 
 class Rows:
@@ -39,12 +40,14 @@ class Rows:
     of the transaction calls. A row's MAC is then made once, over all of its changes.
     """
 
-    def __init__(self, connection: AsyncConnection, macs: RowMacs, table: Table, *, locks: bool) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, macs: RowMacs, table: Table, *, locks: bool) -> None:
+        self._session = session
         self._macs = macs
         self._table = table
         self._locks = locks
         self._statements = _STATEMENTS[table.name]
+        self._names = self._statements.names
+        self._key = self._statements.key
         self._offered: dict[str, Values] = {}
         # The rows as they are now, and as the database has them; None: there is no such row.
         self._rows: dict[str, Values | None] = {}
@@ -68,8 +71,8 @@ class Rows:
 
     def offer(self, row: Sequence[Any]) -> None:
         """Take a row that was read with another one, in the order of the table's columns; its MAC is checked by `get`."""
-        values = dict(zip(self._table.columns.keys(), row, strict=True))
-        key = values[_key(self._table)]
+        values = dict(zip(self._names, row, strict=True))
+        key = values[self._key]
         if key is not None:
             self._offered[key] = values
 
@@ -88,44 +91,48 @@ class Rows:
         self._stored.pop(key, None)
         await self.write()
         self._rows[key] = None
-        row = (await self._connection.execute(self._statements.delete, {_KEY: key})).one_or_none()
-        return row._asdict() if row is not None else None
+        row = await self._session.one(self._statements.delete, {_KEY: key})
+        return dict(zip(self._names, row, strict=True)) if row is not None else None
 
     async def write(self) -> None:
         """Send the rows that were added or changed. Raises IntegrityError for a key that there is already."""
+        await self._session.execute(self.take_changes())
+
+    def take_changes(self) -> list[Change]:
+        """Return the statements that store the rows that were added or changed, which count as sent from here on."""
         pending, self._stored = self._stored, {}
+        changes = list[Change]()
         for key, before in pending.items():
             row = self._rows[key] = self._macs.sign(self._table, self._rows[key] or {})
             if before is None:
-                await self._connection.execute(self._statements.insert, row)
+                changes.append((self._statements.insert, row))
                 continue
             changed = {name: value for name, value in row.items() if name not in before or value != before[name]}
             if changed:
-                await self._connection.execute(self._statements.update, {**changed, _KEY: key})
+                changes.append((self._statements.update, {**changed, _KEY: key}))
+        return changes
 
     async def _execute(self, lookup: Lookup, values: Values) -> Values | None:
-        query = lookup.locking if self._locks else lookup.reading
-        row = (await self._connection.execute(query, values)).one_or_none()
-        return self._keep(row._asdict()) if row is not None else None
+        row = await self._session.one(lookup.locking if self._locks else lookup.reading, values)
+        return self._keep(dict(zip(self._names, row, strict=True))) if row is not None else None
 
     def _keep(self, values: Values) -> Values:
         self._macs.check(self._table, values)
-        key = values[_key(self._table)]
+        key = values[self._key]
         self._rows[key] = values
         return values
 
 
-def _key(table: Table) -> str:
-    return next(iter(table.primary_key)).name
-
-
 def _statements(table: Table) -> _Statements:
-    is_row = table.c[_key(table)] == bindparam(_KEY)
+    key = next(iter(table.primary_key)).name
+    is_row = table.c[key] == bindparam(_KEY)
     return _Statements(
+        key,
+        table.columns.keys(),
         Lookup(select(table).where(is_row)),
-        insert(table),
-        update(table).where(is_row),
-        delete(table).where(is_row).returning(*table.c),
+        Statement(insert(table)),
+        Statement(update(table).where(is_row)),
+        Statement(delete(table).where(is_row).returning(*table.c)),
     )
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, ScalarSelect, Table, bindparam, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sellergate_account.storage.connections.statements import Session, Statement
 from sellergate_account.storage.row_macs import MAC, TABLES, RowMacs
 
 _EXTERNAL_IDS = TABLES["external_ids"]
 _USER: BindParameter[str] = bindparam("user")
-_ADD = insert(_EXTERNAL_IDS)
+_ADD = Statement(insert(_EXTERNAL_IDS))
 
 
 def _count(table: Table, column: str) -> ScalarSelect[int]:
@@ -21,11 +21,13 @@ def _of_external_id(column: str) -> ScalarSelect[Any]:
     return select(_EXTERNAL_IDS.c[column]).where(_EXTERNAL_IDS.c.user_id == _USER).scalar_subquery()
 
 
-_READ = select(
-    _count(TABLES["accounts"], "user_id"),
-    _count(TABLES["applications"], "owner_user_id"),
-    _of_external_id("external_id"),
-    _of_external_id(MAC),
+_READ = Statement(
+    select(
+        _count(TABLES["accounts"], "user_id"),
+        _count(TABLES["applications"], "owner_user_id"),
+        _of_external_id("external_id"),
+        _of_external_id(MAC),
+    )
 )
 
 
@@ -42,8 +44,8 @@ class User:
 class Users:
     """The users of one transaction, each read once; rows that the transaction adds later are counted by the repositories."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._read: dict[str, User] = {}
 
     def known(self, user_id: str) -> User | None:
@@ -53,15 +55,15 @@ class Users:
     async def get(self, user_id: str) -> User:
         """Return a user, whose external id is not checked yet."""
         if user_id not in self._read:
-            self._read[user_id] = User(*(await self._connection.execute(_READ, {"user": user_id})).one())
+            self._read[user_id] = User(*(await self._session.one(_READ, {"user": user_id}) or ()))
         return self._read[user_id]
 
 
 class SqlExternalIds:
     """The external ids in one transaction."""
 
-    def __init__(self, connection: AsyncConnection, macs: RowMacs, users: Users) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, macs: RowMacs, users: Users) -> None:
+        self._session = session
         self._macs = macs
         self._users = users
 
@@ -72,6 +74,6 @@ class SqlExternalIds:
             self._macs.check(_EXTERNAL_IDS, {"user_id": user_id, "external_id": user.external_id, MAC: user.mac})
             return user.external_id
         row = self._macs.sign(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
-        await self._connection.execute(_ADD, row)
+        await self._session.execute([(_ADD, row)])
         user.external_id, user.mac = proposed, row[MAC]
         return proposed
