@@ -99,6 +99,7 @@ class Theft:
                     await work.applications.get(row["application_id"])
                 case "external_ids":
                     await work.external_ids.get_or_add(row["user_id"], "x" * 16)
+                    await work.send()  # the end of the transaction does this
                 case "drop_in_clients":
                     await work.clients.read_secret_digest(row["client_id"])
                 case "drop_in_handles":

@@ -89,7 +89,10 @@ class ExternalIds(Protocol):
     """The external ids of users, which sellers' AWS roles require."""
 
     async def get_or_add(self, user_id: str, proposed: str) -> str:
-        """Return the user's external id; a user without one gets `proposed`. Raises DuplicateKey."""
+        """Return the user's external id; a user without one gets `proposed`, which the end of the transaction stores.
+
+        That end raises DuplicateKey where another transaction has stored one.
+        """
 
 
 class ClientRepository(Protocol):

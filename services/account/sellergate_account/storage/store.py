@@ -103,7 +103,7 @@ class SqlUnitOfWork:
         self.applications = SqlApplications(
             connection, macs, parts.secrets, parts.index_key, self._applications, users, effects
         )
-        self.external_ids = SqlExternalIds(session, macs, users)
+        self.external_ids = SqlExternalIds(macs, users)
         self.clients = SqlClients(connection, macs)
         self.audit_log = SqlAuditLog(connection, session, self._accounts, effects)
         self.keyed_requests = SqlKeyedRequests(connection, parts.responses, parts.index_key, macs)
@@ -111,9 +111,9 @@ class SqlUnitOfWork:
 
     async def send(self) -> None:
         """Send the changes so far to the database. Raises DuplicateKey, Unavailable."""
-        # Accounts refer to applications, and their changes to both.
-        changes = [*self._applications.take_changes(), *self._accounts.take_changes(), *self.audit_log.take_changes()]
-        await self._session.execute(changes)
+        # Accounts refer to applications, and must be there before their changes.
+        parts = (self.external_ids, self._applications, self._accounts, self.audit_log)
+        await self._session.execute([change for part in parts for change in part.take_changes()])
 
     def stored_rows(self) -> AsyncIterator[StoredRow]:
         """Yield all rows that have a MAC, table by table, including those whose MAC does not match."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ScalarSelect, Table, bindparam, func, insert, select
 
-from sellergate_account.storage.connections.statements import Session, Statement
+from sellergate_account.storage.connections.statements import Change, Session, Statement
 from sellergate_account.storage.row_macs import MAC, TABLES, RowMacs
 
 _EXTERNAL_IDS = TABLES["external_ids"]
@@ -62,18 +62,26 @@ class Users:
 class SqlExternalIds:
     """The external ids in one transaction."""
 
-    def __init__(self, session: Session, macs: RowMacs, users: Users) -> None:
-        self._session = session
+    def __init__(self, macs: RowMacs, users: Users) -> None:
         self._macs = macs
         self._users = users
+        self._added: list[Change] = []
 
     async def get_or_add(self, user_id: str, proposed: str) -> str:
-        """Return the user's external id; a user without one gets `proposed`. Raises DuplicateKey, NotAuthentic."""
+        """Return the user's external id; a user without one gets `proposed`, which the end of the transaction stores.
+
+        Raises NotAuthentic; the end of the transaction raises DuplicateKey where another one has stored an external id.
+        """
         user = await self._users.get(user_id)
         if user.external_id is not None:
             self._macs.check(_EXTERNAL_IDS, {"user_id": user_id, "external_id": user.external_id, MAC: user.mac})
             return user.external_id
         row = self._macs.sign(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
-        await self._session.execute([(_ADD, row)])
+        self._added.append((_ADD, row))
         user.external_id, user.mac = proposed, row[MAC]
         return proposed
+
+    def take_changes(self) -> list[Change]:
+        """Return the statements that store the added external ids, which count as sent from here on."""
+        added, self._added = self._added, []
+        return added
