@@ -15,6 +15,8 @@ COSTS = {
     "reset_redis": 1,
     "freeze_redis": _MANY,
     "empty_redis": _EVERY_REPLICA,
+    "garbled_redis": _EVERY_REPLICA,
+    "readonly_redis": _MANY,
     "resets": _MANY,
     "lwa_hang": 1,
     "lwa_lost": _MANY,
@@ -36,7 +38,7 @@ MAY_LOSE_GRANTS = (
 # Faults that keep the owner of a lease from its renewals.
 STOP_RENEWALS = frozenset(
     {"crash", "stop", "freeze", "isolated", "cut_redis", "reset_redis", "freeze_redis", "empty_redis", "resets", "slow"}
-    | {"late_renewals"}
+    | {"late_renewals", "readonly_redis"}
 )
 # Faults that delay what comes before the acknowledgement of a change only.
 BEFORE_ACKNOWLEDGEMENT = frozenset({"slow_commits"})

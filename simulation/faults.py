@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from simulation.cluster import Cluster
+from simulation.cluster import RING, Cluster
 from simulation.invariants import Checker
 from simulation.plan import Fault
 from simulation.world.loop import SimulationLoop
@@ -83,12 +83,19 @@ class Faults:
             asyncio.get_running_loop().call_later(left, self._begin, self._outage("lwa", "slow", slow.seconds))
         await self._freeze(replace(fault, target=name, seconds=seconds))
 
+    async def _freeze_exchange(self, fault: Fault) -> None:
+        """Freeze a replica when LWA has issued its token, for longer than its lease: the next owner stores a newer token first."""
+        name, _ = await self._next_owner(self._cluster.world.amazon.on_exchange, longest_work=0.0)
+        await self._freeze(replace(fault, target=name))
+
     async def _crash_owner(self, fault: Fault) -> None:
         name, _ = await self._next_owner(self._checker.on_lease)
         await self._crash(replace(fault, target=name))
 
-    async def _next_owner(self, waiters: list[Callable[[str, float], None]]) -> tuple[str, float]:
-        """Wait for the next owner of a lease, and some milliseconds of its work. `waiters` are called with the owner.
+    async def _next_owner(
+        self, waiters: list[Callable[[str, float], None]], longest_work: float = 0.06
+    ) -> tuple[str, float]:
+        """Wait for the next owner of a lease, and up to `longest_work` seconds of its work. `waiters` are called with the owner.
 
         Return its name ("" if there is none) and the time of the run at which its lease ends, in seconds.
         """
@@ -99,7 +106,7 @@ class Faults:
                 name, until = await owner
         except TimeoutError:
             return "", 0.0
-        await asyncio.sleep(self._cluster.world.random.random() * 0.06)
+        await asyncio.sleep(self._cluster.world.random.random() * longest_work)
         self._cluster.world.history.note("fault", f"meets {name}")
         self._checker.faults.append(Fault(-1, "freeze", asyncio.get_running_loop().time(), 9.0, name))
         return name, until
@@ -131,6 +138,17 @@ class Faults:
     async def _empty_redis(self, _: Fault) -> None:
         self._cluster.world.redis.lose_data()
         self._checker.redis_lost_data()
+
+    async def _garbled_redis(self, _: Fault) -> None:
+        """Replace the entries of caches by text that no process understands, as another release would store it."""
+        self._cluster.world.redis.garble(RING.seal)
+
+    async def _readonly_redis(self, fault: Fault) -> None:
+        """Let Redis refuse writes, as a replica does that has not taken over yet."""
+        redis = self._cluster.world.redis
+        redis.readonly += 1
+        await asyncio.sleep(fault.seconds)
+        redis.readonly -= 1
 
     async def _reset_redis(self, fault: Fault) -> None:
         self._cluster.world.redis.reset(fault.target)
@@ -183,6 +201,13 @@ class Faults:
         # The exchanges of the outage take some seconds more.
         asyncio.get_running_loop().call_later(fault.seconds + LATE_SECONDS, end)
         await self._outage("lwa", "slow", fault.seconds)
+
+    async def _late_acquires(self, fault: Fault) -> None:
+        """Let requests for leases arrive when their owners have done the work."""
+        redis = self._cluster.world.redis
+        redis.late_acquires += 1
+        await asyncio.sleep(fault.seconds)
+        redis.late_acquires -= 1
 
     def _begin(self, fault: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(fault)

@@ -21,13 +21,13 @@ from sellergate_gateway import wiring
 from simulation.cluster import REDIS_URL, RING, World
 from simulation.plan import REPLICAS
 from simulation.world.amazon import RESTRICT
-from simulation.world.http import SpApi
+from simulation.world.http import SANDBOX, SpApi
 from simulation.world.loop import Node
 from simulation.world.rpc import Server
 
 HOST = "https://spapi.simulation"
 _TOKENS = ",".join(f"token-{number}" for number in range(1, REPLICAS["token"] + 1))
-_REGIONS = dict.fromkeys(("NA", "EU", "FE"), HOST)
+_REGIONS, _SANDBOXES = (dict.fromkeys(("NA", "EU", "FE"), host) for host in (HOST, SANDBOX))
 SETTINGS: Any = SimpleNamespace(
     account_target="account",
     token_target=f"ipv4:{_TOKENS}",
@@ -39,7 +39,7 @@ SETTINGS: Any = SimpleNamespace(
     document_servers=(),
     catalogue=BUNDLED,
     production=_REGIONS,
-    sandbox=_REGIONS,
+    sandbox=_SANDBOXES,
     interactive_share=0.2,
     quota_mode="shared",
     connection_age_seconds=300,
@@ -54,6 +54,11 @@ READS = (
 WRITES = ("fulfillment-outbound/2020-07-01/createFulfillmentOrder", "awd/2024-05-09/createInbound")
 OTHERS = ("notifications/v1/getDestination", "orders/v0/getOrderBuyerInfo")
 """A call with the application's own token, and one with a token for restricted data."""
+MORE = (
+    "listings-restrictions/2021-08-01/getListingsRestrictions",
+    "vendor-df-shipping/2021-12-28/getShippingLabels",
+)
+"""A call that Amazon limits for the whole application too, and one for whose data the application gets no token."""
 _PATHS = {OTHERS[0]: "destinationId", OTHERS[1]: "orderId"}
 _QUERIES = {
     READS[0]: (
@@ -75,7 +80,7 @@ def read_catalogue(_: Any) -> Catalogue:
 def rates() -> dict[str, tuple[float, int]]:
     """Return Amazon's rates and bursts of the operations that clients call: those of the catalogue."""
     found = {}
-    for name in (*READS, *WRITES, *OTHERS, RESTRICT):
+    for name in (*READS, *WRITES, *OTHERS, *MORE, RESTRICT):
         operation = read_catalogue(BUNDLED).get(name)
         assert operation is not None and operation.rate and operation.burst  # noqa: PT018
         found[name] = operation.rate, operation.burst
@@ -126,6 +131,11 @@ async def serve_gateway(world: World, node: Node, server: Server) -> AsyncIterat
 
 async def call(stub: Any, name: str, key: str, account_id: str, seconds: float) -> Any:
     """Call an operation of SP-API; `key` identifies the call at Amazon. Raises SellergateError."""
+    return await invoke(stub.Call, request_of(name, key, account_id), dependency="gateway", seconds=seconds)
+
+
+def request_of(name: str, key: str, account_id: str) -> call_pb2.CallRequest:
+    """Return the request of a call; `key` identifies it at Amazon."""
     request = call_pb2.CallRequest(account_id=account_id, operation=name)
     for parameter, value in _QUERIES.get(name, ()):
         request.query.parameters.add(name=parameter, value=value)
@@ -136,4 +146,4 @@ async def call(stub: Any, name: str, key: str, account_id: str, seconds: float) 
         request.path_params[_PATHS[name]] = key
     else:
         request.query.parameters.add(name="nextToken", value=key)
-    return await invoke(stub.Call, request, dependency="gateway", seconds=seconds)
+    return request

@@ -41,7 +41,8 @@ AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
 # Reasons of errors after which a call may have been executed.
 _UNKNOWN = frozenset(
-    {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED, Reason.INTERNAL}
+    {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.AMAZON_RESPONSE_TOO_LARGE, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED}
+    | {Reason.CANCELLED, Reason.INTERNAL}
 )
 # The calls that Amazon may throttle in a run although no fault delayed them, and the seconds for which a fault explains more.
 MOST_THROTTLED, QUIET_SECONDS = 3, 10.0
@@ -211,6 +212,8 @@ class Checker:
             payload = json.loads(RING.open(sealed.decode(), key.decode()).get_secret_value())
         except SealError:
             return
+        if "access_token" not in payload:
+            return
         number = _number(payload["access_token"].replace("|", "-"))
         known, until, was_fenced = self._entries.get(key, (0, 0.0, False))
         if number < known and was_fenced and self.now < until and not self._verified_since(known):
@@ -282,10 +285,9 @@ class Checker:
             late = LATEST_RESPONSE_SECONDS if self.active(at, at, SLOW_LWA) else 3.0
             if not losing and not any(at - 1.0 <= one <= at + late for one in changes):
                 rows = committed.accounts.rows.values()
-                stored = next(
-                    _number(token.get_secret_value()) for row, token in rows if row.amazon_seller_id == seller
-                )
-                if stored < number:
+                stored = [_number(token.get_secret_value()) for row, token in rows if row.amazon_seller_id == seller]
+                # No account holds the credentials that a caller keeps.
+                if stored and stored[0] < number:
                     self.history.violate("newest", f"grant {number} that LWA sent for {seller} was not stored")
 
     def _may_stop_first(self, at: float) -> bool:

@@ -19,6 +19,7 @@ class OtherTokens:
     """The requests for these tokens. `client` makes the calls, and knows the application and the accounts."""
 
     def __init__(self, client: Any, checker: Checker, amazon: SimulatedAmazon) -> None:
+        self.seller = CALLERS_SELLER
         self._client = client
         self._checker = checker
         self._amazon = amazon
@@ -35,13 +36,17 @@ class OtherTokens:
         if operation.draw < 0.25:
             return await self._token(operation, APPLICATION, grantless=self._scope())
         if operation.draw < 0.5:
-            return await self._token(operation, CALLERS_SELLER, credentials=self._credentials())
+            return await self.own_token(operation)
         if operation.draw < 0.95:
             name = gateway.OTHERS[operation.draw < 0.65]
             key = f"op-{operation.number}"
             await self._client.call(operation.account, operation.replica, name, key, operation.deadline)
             return "response"
         return await self._clear(operation)
+
+    async def own_token(self, operation: Operation) -> str:
+        """Request a token for the credentials that a caller keeps."""
+        return await self._token(operation, CALLERS_SELLER, credentials=self._credentials())
 
     def _scope(self) -> token_service_pb2.GrantlessScope:
         return token_service_pb2.GrantlessScope(application_id=self._client.application_id, scope=SCOPE)

@@ -46,14 +46,21 @@ def paths(root: Path) -> str:
 
 
 def plant(patch: Path, seeds: int, jobs: int) -> Planted:
-    """Apply one patch to a copy, simulate it, and return what was found. Raises CalledProcessError if it does not apply."""
+    """Apply one patch to a copy, simulate it, and return what was found."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="simulation-") as folder:
         copy = Path(folder)
         copy_code(copy)
-        subprocess.run(
-            ["git", "apply", str(patch)], cwd=copy, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": folder}
+        applied = subprocess.run(
+            ["git", "apply", str(patch)],
+            cwd=copy,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": folder},
         )
+        if applied.returncode:
+            return Planted(patch.stem, None, f"DOES NOT APPLY: {applied.stderr.strip()}", time.monotonic() - began)
         command = [sys.executable, "-m", "simulation", "--seeds", str(seeds), "--jobs", str(jobs), "--no-shrink"]
         environment = {**os.environ, "PYTHONPATH": paths(copy), "PYTHONHASHSEED": "0"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

@@ -24,21 +24,29 @@ from simulation.cluster import World
 from simulation.history import History
 from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
 from simulation.other_tokens import OtherTokens
-from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, STORM_CALLS, Operation
+from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, SPARE, STORM_CALLS, Operation
+from simulation.races import gather, late_reads, reading_meanwhile
 from simulation.rotation import deliver_secrets
+from simulation.seldom import USER, Seldom
 from simulation.world.amazon import APPLICATION, CLIENT_ID
 from simulation.world.database import DirectStore
 from simulation.world.loop import EPOCH
 from tests.fakes.account import Domain
 
 OPERATOR = "operator"
+APPLICATION_OF_ALL = NewApplication(
+    "",
+    SecretStr(CLIENT_ID),
+    SecretStr("secret-1"),
+    spapi_application_id="amzn1.sp.solution.simulation",
+    redirect_uris=("https://simulation.example/callback",),
+)
 # An operation must have ended these seconds after its deadline.
 LATE_SECONDS = 0.25
 # How long an inactive account stays so: longer than a change may take to take effect.
 INACTIVE_SECONDS = 6.5
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
-USER = "user-1"
 # The longest wait for the only slot of a second, after the callers before have left.
 SLOT_SECONDS = 2.6
 
@@ -60,15 +68,16 @@ class Client:
         )
         self.application_id = ""
         self.other_tokens = OtherTokens(self, checker, world.amazon)
+        self.seldom = Seldom(self, checker)
         self._accounts = account_service_pb2_grpc.AccountServiceStub(self._account)
 
     async def connect_sellers(self) -> None:
         """Store the application and the sellers before the cluster starts."""
         store = DirectStore(self.world.database)
         domain = Domain(store, lambda: datetime.fromtimestamp(EPOCH, UTC))  # type: ignore[arg-type]
-        made = await domain.applications.create(NewApplication("", SecretStr(CLIENT_ID), SecretStr("secret-1")), "")
+        made = await domain.applications.create(APPLICATION_OF_ALL, "")
         self.application_id = made.application_id
-        for number in range(ACCOUNTS):
+        for number in (*range(ACCOUNTS), SPARE):
             seller = f"SELLER{chr(65 + number)}"
             grant = self.world.amazon.grant_of(seller, self.world.amazon.new_grant(seller))
             connection = Connection(USER, seller, "US", made.application_id, refresh_token=SecretStr(grant))
@@ -228,6 +237,13 @@ class Client:
         done, _ = await asyncio.wait(calls)
         return f"{sum(not one.cancelled() and one.exception() is None for one in done)} responses"
 
+    def lock(self, account: int) -> asyncio.Lock:
+        """Return the lock of changes of an account."""
+        return self._locks[account]
+
+    async def _seldom(self, operation: Operation) -> str:
+        return await self.seldom.request(operation)
+
     async def _other(self, operation: Operation) -> str:
         return await self.other_tokens.request(operation)
 
@@ -284,23 +300,28 @@ class Client:
         """Store a new refresh token, as after a new consent of the seller, if no other change came between."""
         account_id, seller = self.accounts[operation.account]
         known = self.checker.accounts[seller]
-        async with self._locks[operation.account]:
-            account = await self._get_account(account_id, operation.deadline)
+        async with self._locks[operation.account], late_reads(self, operation) as known_etag:
+            etag = known_etag or (await self._get_account(account_id, operation.deadline)).etag
             number = self.world.amazon.new_grant(seller)
             request = account_service_pb2.UpdateAccountRequest(
                 account=account_pb2.Account(account_id=account_id),
                 update_mask=FieldMask(paths=["refresh_token"]),
-                etag=account.etag,
+                etag=etag,
                 refresh_token=self.world.amazon.grant_of(seller, number),
             )
             self._begin_write(known)
             try:
-                changed = await write(self._account, self._accounts.UpdateAccount, request, dependency="account")
+                async with reading_meanwhile(self, operation.account):
+                    changed = await self.update_account(request)
             finally:
                 known.changes.append(self.checker.now)
             known.grants.append((self.checker.now, number))
         await self._use(operation)
         return f"grant {number}, revision {changed.account.revision}"
+
+    async def update_account(self, request: account_service_pb2.UpdateAccountRequest) -> Any:
+        """Change an account. Raises SellergateError."""
+        return await write(self._account, self._accounts.UpdateAccount, request, dependency="account")
 
     async def _use(self, operation: Operation) -> None:
         """Request tokens of all replicas together, at once or when the change must have taken effect.
@@ -315,14 +336,12 @@ class Client:
                 )
                 await asyncio.sleep(0.12)
             return
-        if operation.draw >= 0.5:
+        if operation.draw >= 0.5 or self.world.database.slowest_commit:
             await asyncio.sleep(PROMPT_SECONDS + 0.02)
         calls = [
             self.get_token(operation.account, replica, PATIENCE_SECONDS / 2) for replica in range(REPLICAS["token"])
         ]
-        for error in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(error, Exception) and not isinstance(error, SellergateError):
-                raise error
+        await gather(*calls)
 
     async def _deactivate(self, operation: Operation) -> str:
         """Make an account inactive for a while."""

@@ -13,7 +13,15 @@ from simulation.world.loop import Node
 CLIENT_ID = "amzn1.application-oa2-client.simulation"
 APPLICATION = "APPLICATION"
 """The owner of tokens without a seller."""
+RESTRICTED_MARK = "Atz.sprdt|"
+"""The beginning of tokens for restricted data."""
 RESTRICT = "tokens/2021-03-01/createRestrictedDataToken"
+
+
+# Amazon's rate and burst of the sandbox, and of paths that the catalogue lacks.
+OTHER_RATE = 5.0, 15
+# The part of a path for which the application gets no token for restricted data.
+NO_ACCESS = b"shippingLabels"
 
 
 @dataclass(slots=True)
@@ -59,9 +67,10 @@ class Bucket:
 
 @dataclass(slots=True)
 class Outage:
-    """What Amazon does wrong at present: "" (nothing), "hang", "error", "fail", "slow", "lost" or "refuse".
+    """What Amazon does wrong at present: "" (nothing), "hang", "error", "fail", "slow", "lost", "refuse" or "odd".
 
     "error": a proxy writes a page; "fail": SP-API itself writes an error.
+    "odd": any other response, such as a refusal, or a body that no client understands.
     "lost": Amazon executes a request, and its response is lost. `share` is the share of requests that it concerns.
     """
 
@@ -92,6 +101,8 @@ class SimulatedAmazon:
         self.sends_new_grant: set[str] = set()
         self.on_new_grant: dict[str, asyncio.Future[None]] = {}
         self.sent_grants: list[tuple[float, str, int]] = []
+        self.on_exchange: list[Callable[[str, float], None]] = []
+        """What waits for the next token that is exchanged for a seller's grant, by the name of the node and the time."""
         self.on_call: Callable[[str, str, str, Node], None] = lambda *_: None
         """Sees each call that SP-API executes: seller, token, key and sender."""
 
@@ -125,6 +136,10 @@ class SimulatedAmazon:
         if form["client_id"] != CLIENT_ID or (secret != self.secret and self.secret_ends.get(secret, 0.0) < self.now):
             self.history.note("lwa", f"refuses secret {secret} of {source}")
             return 401, {"error": "invalid_client"}
+        if form["grant_type"] == "authorization_code":
+            return 400, {"error": "invalid_grant"}
+        if form.get("scope") == "unknown":
+            return 400, {"error": "invalid_scope"}
         if form["grant_type"] == "client_credentials":
             return 200, self._issue(APPLICATION, 0, secret, source)
         name, _, number = form["refresh_token"].removeprefix("Atzr|").rpartition("-")
@@ -133,6 +148,8 @@ class SimulatedAmazon:
             self.history.note("lwa", f"refuses grant {name}-{grant} of {source}")
             return 400, {"error": "invalid_grant"}
         body = self._issue(name, grant, secret, source)
+        if self.on_exchange:
+            self.on_exchange.pop(0)(source, self.now)
         if name in self.sends_new_grant and grant == seller.newest:
             self.sends_new_grant.discard(name)
             body["refresh_token"] = self.grant_of(name, self.new_grant(name))
@@ -152,7 +169,9 @@ class SimulatedAmazon:
         self.history.note("lwa", f"issues token {token.number} for grant {owner}-{grant} to {source}")
         return {"access_token": text, "token_type": "bearer", "expires_in": self.life}
 
-    def call(self, method: str, operation: str, text: str, key: str, sender: Node) -> tuple[int, dict[str, str], bytes]:
+    def call(
+        self, method: str, operation: str, text: str, key: str, sender: Node, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         """Execute a call of SP-API that `sender` made; `key` identifies it. Return status, headers and body."""
         token = self.tokens.get(text)
         if token is None or token.expires < self.now or token.revoked is not None:
@@ -163,13 +182,15 @@ class SimulatedAmazon:
                 {"content-type": "application/json"},
                 _body("Unauthorized", "Access to requested resource is denied."),
             )
-        rate, burst = self.rates[operation]
+        rate, burst = self.rates.get(operation, OTHER_RATE)
         bucket = self.buckets.setdefault((token.seller, operation), Bucket(rate, burst, burst, self.now))
         headers = {"x-amzn-RateLimit-Limit": str(rate), "content-type": "application/json"}
         if not bucket.take(self.now):
             self.throttled.append(self.now)
             self.history.note("spapi", f"throttles {key} of {token.seller}")
             return 429, headers, _body("QuotaExceeded", "You exceeded your quota for the requested resource.")
+        if operation == RESTRICT and NO_ACCESS in body:
+            return 400, headers, _body("InvalidInput", "Application does not have access to one or more data elements.")
         if operation == RESTRICT:
             return 200, headers, self._restrict(token)
         self.on_call(token.seller, text, key, sender)
@@ -181,7 +202,7 @@ class SimulatedAmazon:
 
     def _restrict(self, token: IssuedToken) -> bytes:
         """Return a token for restricted data, which lives as long as the token with which it was requested."""
-        text = f"Atz.sprdt|{len(self.tokens)}"
+        text = f"{RESTRICTED_MARK}{len(self.tokens)}"
         self.tokens[text] = replace(token, issued=self.now)
         return json.dumps({"restrictedDataToken": text, "expiresIn": int(token.expires - self.now)}).encode()
 
@@ -191,7 +212,33 @@ def failure() -> tuple[int, dict[str, str], bytes]:
     return 503, {"content-type": "application/json"}, _body("ServiceUnavailable", "Service is temporarily unavailable.")
 
 
-def _body(code: str, message: str) -> bytes:
-    return json.dumps(
-        {"errors": [{"code": code, "message": message, "details": "The access token you provided has expired."}]}
-    ).encode()
+def odd_lwa(draw: float) -> tuple[int, dict[str, str], bytes]:
+    """Return a response of LWA that clients seldom see."""
+    headers = {"content-type": "application/json"}
+    status, more, body = (
+        (200, {}, b"<html>"),
+        (200, {}, b'{"token_type": "bearer"}'),
+        (400, {}, b'{"error": "access_denied", "error_description": "no"}'),
+        (400, {}, b'{"error": "unsupported_grant_type"}'),
+        (401, {}, b'{"error": "invalid_client"}'),
+        (429, {"retry-after": "1"}, b'{"error": "temporarily_unavailable"}'),
+        (500, {}, b"[]"),
+    )[int(draw * 7)]
+    return status, headers | more, body
+
+
+def odd_spapi(draw: float) -> tuple[int, dict[str, str], bytes]:
+    """Return a refusal of SP-API, which executes nothing."""
+    status, code = (
+        (400, "InvalidInput"),
+        (403, "Unauthorized"),
+        (404, "NotFound"),
+        (409, "Conflict"),
+        (413, "TooLarge"),
+        (429, "QuotaExceeded"),
+    )[int(draw * 6)]
+    return status, {"content-type": "application/json"}, _body(code, "Refused.", "")
+
+
+def _body(code: str, message: str, details: str = "The access token you provided has expired.") -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message, "details": details}]}).encode()

@@ -8,20 +8,23 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost, ResponseOversized
 from sellergate_token.lwa.client import Unreachable
 from sellergate_token.lwa.responses import Response
 
-from simulation.world.amazon import SimulatedAmazon, failure
+from simulation.world.amazon import SimulatedAmazon, failure, odd_lwa, odd_spapi
 from simulation.world.loop import NODE, Node
 from simulation.world.network import Network
 
 # The usual time of Amazon's work on a request, in seconds.
 FASTEST, SLOWEST = 0.01, 0.06
+# The share of odd responses of SP-API that belong to a call that was executed: they are too large, or the page of a proxy.
+EXECUTED_SHARE, TOO_LARGE = 0.4, b"too large"
 _FAILURES: dict[str, Callable[[], tuple[int, dict[str, str], bytes]]] = {
     "error": lambda: (503, {}, b"{}"),
     "fail": failure,
 }
+SANDBOX = "https://sandbox.spapi.simulation"
 KEY = re.compile(r"op-[0-9-]+")
 """What identifies a call at Amazon."""
 
@@ -60,7 +63,9 @@ class Wire:
         def arrive() -> None:
             if fault == "hang":
                 return
-            result = _FAILURES[fault]() if fault in _FAILURES else execute()
+            result = (
+                self._odd(kind, execute) if fault == "odd" else _FAILURES[fault]() if fault in _FAILURES else execute()
+            )
             loop.call_later(late, respond, result) if late else respond(result)
 
         def respond(result: Any) -> None:
@@ -79,6 +84,17 @@ class Wire:
             return await response
         finally:
             self.amazon.silent_requests -= fault == "hang"
+
+    def _odd(self, kind: str, execute: Any) -> Any:
+        draw = self.random.random()
+        if kind == "lwa":
+            return odd_lwa(draw)
+        if draw >= EXECUTED_SHARE:
+            return odd_spapi((draw - EXECUTED_SHARE) / (1 - EXECUTED_SHARE))
+        status, headers, body = execute()
+        if status != 200:
+            return status, headers, body
+        return (status, headers, TOO_LARGE) if draw < EXECUTED_SHARE / 2 else (504, {}, b"<html>")
 
 
 class LwaTransport:
@@ -123,7 +139,8 @@ class SpApi:
                 request.on_sent()
 
         def execute() -> tuple[int, dict[str, str], bytes]:
-            return self._wire.amazon.call(request.method, request.operation, token, key, sender)
+            operation = "sandbox" if request.url.startswith(SANDBOX) else request.operation
+            return self._wire.amazon.call(request.method, operation, token, key, sender, request.body)
 
         try:
             async with asyncio.timeout(seconds):
@@ -136,4 +153,6 @@ class SpApi:
             raise ConnectError("refused") from None
         except ConnectionResetError:
             raise ResponseLost("the connection was reset") from None
+        if body == TOO_LARGE:
+            raise ResponseOversized(AmazonResponse(status, tuple(headers.items()), b""))
         return AmazonResponse(status, tuple(headers.items()), body)

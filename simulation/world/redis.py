@@ -25,6 +25,9 @@ scripting_mixin._check_for_lua_globals = lambda *_: None
 LATEST_RENEWAL_SECONDS = 1.5
 # Replies that meet are delivered within so many callbacks of the client.
 MOST_CALLBACKS_APART = 5
+# The longest time by which a request for a lease that is held arrives late, in seconds: its owner has done its work meanwhile.
+LATEST_ACQUIRE_SECONDS = 0.25
+_WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
 Watch = Callable[[str, list[bytes]], None]
 """A function that sees each command after it was executed: the client's name and the command's parts."""
@@ -42,6 +45,10 @@ class SimulatedRedis:
         self.muted = 0
         self.holds_renewals = 0
         """While above 0, replies to renewals of leases wait for the reply to the owner's last command, and meet it."""
+        self.readonly = 0
+        """While above 0, commands that write are refused."""
+        self.late_acquires = 0
+        """While above 0, requests for leases that are held arrive late."""
         self._held: dict[str, list[Callable[[], None]]] = {}
         self.server = run_on(node, _new_server)
 
@@ -69,7 +76,12 @@ class SimulatedRedis:
         socket.client_name, socket.watched = client, self._watch
         socket.commands.feed(data)
         while (fields := socket.commands.gets()) is not False:
-            socket._process_command(fields)
+            if self.readonly and fields[0].upper() in _WRITING:
+                socket.put_response(SimpleError("READONLY You can't write against a read only replica."))
+            elif self.late_acquires and _kind(fields) == "acquire" and self.value(fields[3]) is not None:
+                later_on(self.node, self._random.random() * LATEST_ACQUIRE_SECONDS, socket.process_late, fields)
+            else:
+                socket._process_command(fields)
 
     def hold(self, client: str, deliver: Callable[[], None]) -> None:
         """Hold the reply to a renewal back until the client gets the reply to a store, for LATEST_RENEWAL_SECONDS at most."""
@@ -95,6 +107,13 @@ class SimulatedRedis:
         """Restart without data: all connections are lost."""
         self.reset("")
         self.server = run_on(self.node, _new_server)
+
+    def garble(self, seal: Callable[[str, str], str]) -> None:
+        """Replace the entries of caches, half of them by text that is sealed and has another shape."""
+        for key, item in self.server.dbs[0]._dict.items():
+            if isinstance(item.value, bytes) and key.endswith((b"}", b":fail", b":cool")):
+                garbled = seal('{"shape": 2}', key.decode()) if self._random.random() < 0.5 else "?"
+                item.value = garbled.encode()
 
     def mutes(self, fields: list[bytes]) -> bool:
         """Return whether a command is a change of an account whose publication is lost at present."""
@@ -177,6 +196,7 @@ class _Socket(FakeSocket):
     """A client's socket at the server. Its hash is its number, so that publications reach sockets in the same order each time."""
 
     client_name = ""
+    is_open = True
     watched: Watch | None = None
     reply: Callable[[bytes], None]
     mutes: Callable[[list[bytes]], bool]
@@ -198,6 +218,11 @@ class _Socket(FakeSocket):
         self.reply(
             encode(msg, pushed=self._resp_version == 3 and isinstance(msg, list) and msg[:1] and msg[0] in _PUSHED)
         )
+
+    def process_late(self, fields: list[bytes]) -> None:
+        """Process a command that was late; its client waits for the response before it sends another one."""
+        if self.is_open:
+            self._process_command(fields)
 
     def _process_command(self, fields: list[bytes]) -> None:
         if self.mutes(fields):
@@ -275,16 +300,17 @@ def encode(value: Any, *, pushed: Any = False) -> bytes:
         parts = [encode(part) for pair in value.items() for part in pair]
         return b"%%%d\r\n%s" % (len(value), b"".join(parts))
     if isinstance(value, Exception):
-        return b"-%s %s\r\n" % (b"NOSCRIPT" if type(value).__name__ == "NoScriptError" else b"ERR", str(value).encode())
+        code = b"NOSCRIPT " if type(value).__name__ == "NoScriptError" else b"ERR "
+        return b"-%s%s\r\n" % (b"" if str(value).startswith("READONLY ") else code, str(value).encode())
     return encode(str(value).encode())
 
 
 def _kind(command: list[bytes]) -> str:
-    """Return "renewal" for the renewal of a lease, "store" for the store of a result under one, and "" for other commands."""
+    """Return "acquire" for a request for a lease, "renewal" for its renewal, "store" for the store of a result, "" for others."""
     if len(command) < 4 or command[0] != b"EVAL":
         return ""
     if command[3].endswith(b":lease"):
-        return "renewal" if b"PEXPIRE" in command[1] else ""
+        return "renewal" if b"PEXPIRE" in command[1] else "acquire" if b"'NX'" in command[1] else ""
     return "store" if command[2] == b"2" and command[3].endswith(b"}") else ""
 
 
@@ -331,6 +357,7 @@ class _Transport(asyncio.Transport):
     def _drop(self) -> None:
         if self in self._redis.connections:
             self._redis.connections.remove(self)
+            self._socket.is_open = False
             run_on(self._redis.node, self._socket.close)
 
     def close(self) -> None:

@@ -1,0 +1,93 @@
+"""Reads that meet a change: some while its COMMIT is slow, and some whose responses arrive after the change."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from sellergate.account.v1 import account_pb2, account_service_pb2
+from sellergate_common.errors import SellergateError
+from sellergate_common.tasks import retrieve
+
+from simulation import gateway
+from simulation.invariants import TRUST_SECONDS
+from simulation.plan import REPLICAS, Operation
+
+# The seconds between two rounds of reads while a COMMIT is slow.
+ROUND_SECONDS = 0.05
+# The seconds for which a read has been on its way when the change is requested.
+HEAD_START_SECONDS = 0.02
+# The longest time for which a read waits.
+PATIENCE_SECONDS = 6.0
+
+
+async def gather(*calls: Awaitable[Any]) -> None:
+    """Wait for calls, of which some may fail. Raises errors that no contract names."""
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(error, Exception) and not isinstance(error, SellergateError):
+            raise error
+
+
+@asynccontextmanager
+async def reading_meanwhile(client: Any, account: int) -> AsyncIterator[None]:
+    """Request an account's tokens while the body runs, if COMMITs are slow: copies of the old row are made at all moments."""
+    written = asyncio.Event()
+
+    async def read() -> None:
+        while not written.is_set():
+            await gather(*(client.get_token(account, replica, 1.0) for replica in range(REPLICAS["token"])))
+            await asyncio.sleep(ROUND_SECONDS)
+
+    reads = asyncio.get_running_loop().create_task(read()) if client.world.database.slowest_commit else None
+    try:
+        yield
+    finally:
+        written.set()
+        if reads is not None:
+            await asyncio.wait({reads})
+
+
+@asynccontextmanager
+async def late_reads(client: Any, operation: Operation) -> AsyncIterator[str]:
+    """Let reads begin before the change in the body, if replies are late: some arrive after it. Check at the end that none is kept.
+
+    All replicas have cached tokens of the present credentials, and have just dropped their copies of the account. Yield the etag of
+    the account; an empty text if replies are not late.
+    """
+    if not client.world.switchboard.slowest_reply:
+        yield ""
+        return
+    account = operation.account
+    await read_everywhere(client, account, f"op-{operation.number}-1")
+    etag = await set_label(client, account, f"label-{operation.number}")
+    reads = asyncio.get_running_loop().create_task(read_everywhere(client, account, f"op-{operation.number}-2"))
+    reads.add_done_callback(retrieve)
+    await asyncio.sleep(HEAD_START_SECONDS)
+    try:
+        yield etag
+    finally:
+        await asyncio.wait({reads})
+    reads.result()
+    await asyncio.sleep(TRUST_SECONDS + 0.05)
+    await read_everywhere(client, account, f"op-{operation.number}-3")
+
+
+async def read_everywhere(client: Any, account: int, key: str) -> None:
+    """Request a token of each replica, and make a call through each gateway."""
+    tokens = (client.get_token(account, replica, PATIENCE_SECONDS) for replica in range(REPLICAS["token"]))
+    calls = (
+        client.call(account, replica, gateway.READS[2], f"{key}-{replica}", PATIENCE_SECONDS)
+        for replica in range(REPLICAS["gateway"])
+    )
+    await gather(*tokens, *calls)
+
+
+async def set_label(client: Any, account: int, label: str) -> str:
+    """Change what is no credential, so that replicas drop their copies of the account; return the etag. Raises SellergateError."""
+    account_id, _ = client.accounts[account]
+    request = account_service_pb2.UpdateAccountRequest(
+        account=account_pb2.Account(account_id=account_id, labels={"team": label}),
+        update_mask=FieldMask(paths=["labels"]),
+    )
+    return str((await client.update_account(request)).account.etag)

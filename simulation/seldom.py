@@ -1,0 +1,409 @@
+"""Operations that clients seldom make: lists, reports of state, refused inputs, and the administration of accounts."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+from sellergate.account.v1 import (
+    account_pb2,
+    account_service_pb2,
+    account_service_pb2_grpc,
+    application_pb2,
+    application_service_pb2,
+    application_service_pb2_grpc,
+)
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_common.errors import SellergateError
+from sellergate_common.rpc.channel import invoke
+
+from simulation import gateway
+from simulation.invariants import Checker
+from simulation.plan import REPLICAS, SPARE, Operation
+from simulation.world.amazon import APPLICATION, RESTRICTED_MARK
+
+USER, OTHER_USER = "user-1", "user-2"
+NO_ACCOUNT = "00000000-0000-4000-8000-000000000000"
+NO_FINGERPRINT = "0" * 64
+Step = Callable[["Seldom", Operation], Awaitable[str]]
+
+
+class Seldom:
+    """The clients of these operations, most of which act through the edge for a user."""
+
+    def __init__(self, client: Any, checker: Checker) -> None:
+        self._client = client
+        self._checker = checker
+        self._amazon = client.world.amazon
+        self._channel: Any = client.world.channel(
+            "account",
+            "edge",
+            (
+                account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],
+                application_service_pb2.DESCRIPTOR.services_by_name["ApplicationService"],
+            ),
+        )
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(self._channel)
+        self._applications = application_service_pb2_grpc.ApplicationServiceStub(self._channel)
+        self._gateways: list[Any] = [
+            gateway_service_pb2_grpc.GatewayServiceStub(
+                client.world.channel(f"gateway-{number + 1}", "edge", gateway.CONTRACTS)
+            )
+            for number in range(REPLICAS["gateway"])
+        ]
+        contract = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
+        self._tokens: Any = token_service_pb2_grpc.TokenServiceStub(client.world.channel("token", "edge", (contract,)))
+
+    async def request(self, operation: Operation) -> str:
+        """Carry out one of the operations, which the draw decides."""
+        step = STEPS[int(operation.draw * len(STEPS))]
+        return f"{step.__name__[1:]}: {await step(self, operation)}"
+
+    async def _refused(self, call: Awaitable[Any], what: str) -> str:
+        """Return the reason for which a call is refused. A call that is accepted breaks an invariant."""
+        try:
+            await call
+        except SellergateError as error:
+            return str(error.reason)
+        self._client.history.violate("refused", f"{what} was accepted")
+        return "accepted"
+
+    def _account(self, method: Any, request: Any, seconds: float, user: str = USER) -> Awaitable[Any]:
+        return invoke(method, request, dependency="account", seconds=seconds, on_behalf_of=user)
+
+    def _token(self, operation: Operation, method: str, request: Any) -> Awaitable[Any]:
+        stub = self._client.token_stub(operation.replica)
+        return invoke(getattr(stub, method), request, dependency="token", seconds=operation.deadline)
+
+    def _cause(self, account: int) -> None:
+        """Record that an account's grant may be exchanged again."""
+        self._checker.accounts[self._client.accounts[account][1]].causes.append(self._checker.now)
+
+    async def _list(self, operation: Operation) -> str:
+        first = account_service_pb2.ListAccountsRequest(user_id=USER, page_size=1)
+        page = await self._account(self._accounts.ListAccounts, first, operation.deadline)
+        first.page_token = page.next_page_token
+        await self._account(self._accounts.ListAccounts, first, operation.deadline)
+        wrong = account_service_pb2.ListAccountsRequest(user_id=USER, page_token="page-2")
+        call = self._account(self._accounts.ListAccounts, wrong, operation.deadline)
+        return await self._refused(call, "a page token of no list")
+
+    async def _look(self, operation: Operation) -> str:
+        account_id, _ = self._client.accounts[operation.account]
+        unknown = account_service_pb2.GetAccountRequest(account_id=NO_ACCOUNT)
+        await self._refused(self._account(self._accounts.GetAccount, unknown, operation.deadline), "an unknown account")
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        call = self._account(self._accounts.GetAccount, request, operation.deadline, OTHER_USER)
+        return await self._refused(call, "another user")
+
+    async def _connect(self, operation: Operation) -> str:
+        """Connect a seller with an application of its own, change both, and remove the account."""
+        seconds, number = operation.deadline, operation.number
+        app = application_pb2.Application(owner_user_id=USER, name=f"app {number}")
+        create = application_service_pb2.CreateApplicationRequest(
+            application=app,
+            lwa_client_id=f"amzn1.application-oa2-client.own{number}",
+            lwa_client_secret="secret-1",
+            idempotency_key=f"application-{number:08}",
+        )
+        made = await self._account(self._applications.CreateApplication, create, seconds)
+        upsert = account_service_pb2.UpsertAccountRequest(
+            user_id=USER,
+            amazon_seller_id=f"SELLERX{number}",
+            marketplace="US",
+            application_id=made.application.application_id,
+            idempotency_key=f"connection-{number:08}",
+        )
+        await self._refused(self._account(self._accounts.UpsertAccount, upsert, seconds), "a seller without a token")
+        upsert.refresh_token = f"Atzr|SELLERX{number}-1"
+        upsert.idempotency_key = f"connected-{number:08}"
+        first = await self._account(self._accounts.UpsertAccount, upsert, seconds)
+        again = await self._account(self._accounts.UpsertAccount, upsert, seconds)
+        if first != again:
+            self._client.history.violate("repeat", f"SELLERX{number} got another response to the same request")
+        upsert.labels["team"] = "a"
+        call = self._account(self._accounts.UpsertAccount, upsert, seconds)
+        await self._refused(call, "the key of another request")
+        upsert.idempotency_key, upsert.external_ref = "", f"ref-{number}"
+        await self._account(self._accounts.UpsertAccount, upsert, seconds)
+        return await self._change(first.account.account_id, seconds)
+
+    async def _change(self, account_id: str, seconds: float) -> str:
+        request = account_service_pb2.UpdateAccountRequest(
+            account=account_pb2.Account(account_id=account_id, application_id=self._client.application_id),
+            update_mask=FieldMask(paths=["application_id"]),
+        )
+        other = self._account(self._accounts.UpdateAccount, request, seconds)
+        await self._refused(other, "the application of another client")
+        request.update_mask.paths[:] = ["lwa_client_secret"]
+        request.lwa_client_secret = "secret-2"
+        await self._account(self._accounts.UpdateAccount, request, seconds)
+        request.etag = "old"
+        await self._refused(self._account(self._accounts.UpdateAccount, request, seconds), "an old etag")
+        remove = account_service_pb2.HardDeleteAccountRequest(account_id=account_id)
+        await self._account(self._accounts.HardDeleteAccount, remove, seconds)
+        return "removed"
+
+    async def _revoke(self, operation: Operation) -> str:
+        """Let a seller end its authorization, and authorize again if Amazon's change alone does not restore the account."""
+        account_id, seller = self._client.accounts[SPARE]
+        async with self._client.lock(SPARE):
+            self._amazon.sellers[seller].revoked = True
+            try:
+                await self._drop_token(operation, account_id)
+                refusal = await self._reason(self._client.get_token(SPARE, operation.replica, operation.deadline))
+                verify = token_service_pb2.VerifyAccountRequest(account_id=account_id)
+                if operation.number % 2:
+                    await self._reason(self._token(operation, "VerifyAccount", verify))
+            finally:
+                self._amazon.sellers[seller].revoked = False
+            self._cause(SPARE)
+            await self._reason(self._token(operation, "VerifyAccount", verify))
+            self._cause(SPARE)
+            grant = self._amazon.new_grant(seller)
+            request = account_service_pb2.UpdateAccountRequest(
+                account=account_pb2.Account(account_id=account_id),
+                update_mask=FieldMask(paths=["refresh_token"]),
+                refresh_token=self._amazon.grant_of(seller, grant),
+            )
+            await self._account(self._accounts.UpdateAccount, request, operation.deadline)
+            self._checker.accounts[seller].grants.append((self._checker.now, grant))
+            await self._client.get_token(SPARE, operation.replica, operation.deadline)
+        return refusal
+
+    async def _reason(self, call: Awaitable[Any]) -> str:
+        """Return the reason for which a call fails; an empty text if it does not."""
+        try:
+            await call
+        except SellergateError as error:
+            return str(error.reason)
+        return ""
+
+    async def _drop_token(self, operation: Operation, account_id: str) -> None:
+        self._cause(SPARE)
+        request = token_service_pb2.ClearTokenCacheRequest(account_id=account_id)
+        await self._token(operation, "ClearTokenCache", request)
+        self._cause(SPARE)
+
+    async def _statistics(self, operation: Operation) -> str:
+        """Read what a process reports about itself: counts, and the conditions of its health."""
+        found = await self._token(operation, "GetTokenCacheStats", token_service_pb2.GetTokenCacheStatsRequest())
+        problems = {
+            name: sorted(task for task, problem in background.problems().items() if problem)
+            for name, background in sorted(self._client.world.backgrounds.items())
+        }
+        return f"{found.entries} entries, problems {problems}"
+
+    async def _clear(self, operation: Operation) -> str:
+        """Drop all tokens."""
+        accounts = self._checker.accounts.values()
+        for one in accounts:
+            one.causes.append(self._checker.now)
+        try:
+            found = await self._token(operation, "ClearTokenCache", token_service_pb2.ClearTokenCacheRequest())
+        finally:
+            for one in accounts:
+                one.causes.append(self._checker.now)
+        return f"dropped {found.cleared}"
+
+    async def _refused_tokens(self, operation: Operation) -> str:
+        """Request tokens that no caller gets."""
+        account_id, _ = self._client.accounts[operation.account]
+        kind = token_service_pb2.GetAccessTokenRequest
+        scope = token_service_pb2.GrantlessScope(application_id=self._client.application_id, scope="unknown")
+        both = token_service_pb2.InvalidateAccessTokenRequest(
+            account_id=account_id, grantless=scope, fingerprint=NO_FINGERPRINT
+        )
+        reasons = [
+            await self._refused(self._token(operation, "GetAccessToken", kind(account_id=NO_ACCOUNT)), "no account"),
+            await self._refused(self._token(operation, "GetAccessToken", kind(grantless=scope)), "an unknown scope"),
+            await self._refused(self._token(operation, "InvalidateAccessToken", both), "two owners"),
+        ]
+        for seconds in (4000, 3000):
+            request = kind(account_id=account_id, min_lifetime=Duration(seconds=seconds))
+            call = self._token(operation, "GetAccessToken", request)
+            reasons.append(await self._refused(call, f"a life of {seconds} s"))
+        call = self._token(operation, "GetAccessToken", kind(account_id=account_id, expected_revision=1_000_000))
+        reasons.append(await self._refused(call, "a revision to come"))
+        return ", ".join(reasons)
+
+    async def _other_user(self, operation: Operation) -> str:
+        """Use another user's account."""
+        account_id, _ = self._client.accounts[operation.account]
+        verify = token_service_pb2.VerifyAccountRequest(account_id=account_id)
+        call = invoke(
+            self._tokens.VerifyAccount,
+            verify,
+            dependency="token",
+            seconds=operation.deadline,
+            on_behalf_of=OTHER_USER,
+        )
+        await self._refused(call, "a verification of another user's account")
+        request = gateway.request_of(gateway.READS[0], f"op-{operation.number}", account_id)
+        return await self._refused(self._edge(operation, "Call", request, OTHER_USER), "a call for another user")
+
+    def _edge(self, operation: Operation, method: str, request: Any, user: str = USER) -> Awaitable[Any]:
+        stub = self._gateways[operation.replica % len(self._gateways)]
+        return invoke(
+            getattr(stub, method), request, dependency="gateway", seconds=operation.deadline, on_behalf_of=user
+        )
+
+    async def _call(self, operation: Operation, request: Any, index: int = 0) -> str:
+        """Make a call for a user, and record what the client learns."""
+        _, seller = self._client.accounts[operation.account]
+        key = f"op-{operation.number}-{index}"
+        owner = APPLICATION if request.operation == gateway.OTHERS[0] else seller
+        self._checker.begin_call(key, owner)
+        try:
+            await self._edge(operation, "Call", request)
+        except SellergateError as error:
+            self._checker.end_call(key, error, writes=False)
+            return str(error.reason)
+        self._checker.end_call(key, None, writes=False)
+        return "response"
+
+    def _request(self, operation: Operation, name: str, index: int = 0) -> Any:
+        account_id, _ = self._client.accounts[operation.account]
+        return gateway.request_of(name, f"op-{operation.number}-{index}", account_id)
+
+    async def _calls(self, operation: Operation) -> str:
+        """Make calls with buckets of their own: in the background, of an unknown path, to the sandbox, and of an application."""
+        background = self._request(operation, gateway.READS[2])
+        background.priority = call_pb2.PRIORITY_BATCH
+        unknown = self._request(operation, "", 1)
+        unknown.method, unknown.path = "GET", "/things/v9/things/1"
+        sandbox = self._request(operation, gateway.READS[2], 2)
+        sandbox.sandbox = True
+        as_is = self._request(operation, gateway.MORE[0], 3)
+        as_is.answer_mode = call_pb2.ANSWER_MODE_AS_IS
+        return ", ".join(
+            [await self._call(operation, one, index) for index, one in enumerate((background, unknown, sandbox, as_is))]
+        )
+
+    async def _quota(self, operation: Operation) -> str:
+        account_id, _ = self._client.accounts[operation.account]
+        request = gateway_service_pb2.GetQuotaRequest(
+            account_id=account_id, operation=gateway.READS[0], more_operations=[gateway.READS[2], gateway.MORE[0]]
+        )
+        found = await self._edge(operation, "GetQuota", request)
+        return f"{found.quota.remaining} left"
+
+    async def _check(self, operation: Operation) -> str:
+        """Check an account, which exchanges its grant."""
+        account_id, seller = self._client.accounts[operation.account]
+        known = self._checker.accounts[seller]
+        for moments in (known.causes, known.verified):
+            moments.append(self._checker.now)
+        request = gateway_service_pb2.CheckAccountRequest(account_id=account_id, skip_call=True)
+        try:
+            found = await self._edge(operation, "CheckAccount", request)
+        finally:
+            for moments in (known.causes, known.verified):
+                moments.append(self._checker.now)
+        return str(found.state)
+
+    async def _restricted(self, operation: Operation) -> str:
+        """Request tokens for personal data, and make calls with them."""
+        account_id, _ = self._client.accounts[operation.account]
+        resource = call_pb2.RestrictedResource(method="GET", path="/orders/v0/orders/{orderId}/address")
+        wanted = gateway_service_pb2.GetRestrictedDataTokenRequest(account_id=account_id, resources=[resource])
+        found = [await self._reason(self._edge(operation, "GetRestrictedDataToken", wanted))]
+        wanted.resources[0].path = "/sellers/v1/marketplaceParticipations"
+        await self._refused(self._edge(operation, "GetRestrictedDataToken", wanted), "an open resource")
+        named = self._request(operation, gateway.OTHERS[1])
+        named.restricted_resources.append(resource)
+        found.append(await self._call(operation, named))
+        named.data_elements.append("buyerInfo")
+        await self._refused(self._edge(operation, "Call", named), "two kinds of restricted data")
+        wrong = self._request(operation, gateway.READS[0])
+        wrong.data_elements.append("buyerInfo")
+        await self._refused(self._edge(operation, "Call", wrong), "an unknown data element")
+        direct = self._request(operation, gateway.RESTRICT)
+        await self._refused(self._edge(operation, "Call", direct), "a caller's own token for personal data")
+        # Amazon's pages contradict each other about this one, and it gives no token for it.
+        found.append(await self._call(operation, self._request(operation, gateway.MORE[1], 1), 1))
+        return ", ".join(found)
+
+    async def _refuse_tokens(self, operation: Operation) -> str:
+        """Let Amazon refuse tokens of the application, and tokens for personal data, that gateways hold."""
+        _, seller = self._client.accounts[operation.account]
+        names = [gateway.OTHERS[1]] * 2 + [gateway.OTHERS[0]] * 2
+        outcomes = []
+        for index, name in enumerate(names):
+            if index % 2:
+                restricted, owner = (RESTRICTED_MARK, seller) if name == gateway.OTHERS[1] else ("", APPLICATION)
+                for text, token in self._amazon.tokens.items():
+                    if token.seller == owner and text.startswith(restricted):
+                        token.revoked = token.revoked or self._checker.now
+            self._checker.accounts[APPLICATION].causes.append(self._checker.now)
+            outcomes.append(await self._call(operation, self._request(operation, name, index), index))
+        self._checker.accounts[APPLICATION].causes.append(self._checker.now)
+        return ", ".join(outcomes)
+
+    async def _refuse_unknown(self, operation: Operation) -> str:
+        """Report that Amazon refused tokens which are not cached."""
+        scope = token_service_pb2.GrantlessScope(application_id=self._client.application_id, scope="a")
+        own = token_service_pb2.InlineCredentials(client_id="a", client_secret="b", refresh_token="c")
+        kind = token_service_pb2.InvalidateAccessTokenRequest
+        found = [
+            await self._reason(self._token(operation, "InvalidateAccessToken", one))
+            for one in (
+                kind(grantless=scope, fingerprint=NO_FINGERPRINT),
+                kind(credentials=own, fingerprint=NO_FINGERPRINT),
+            )
+        ]
+        return ", ".join(found)
+
+    async def _consent(self, operation: Operation) -> str:
+        """Let a seller return from Amazon with a code that LWA refuses."""
+        start = token_service_pb2.StartAuthorizationRequest(
+            user_id=USER, application_id=self._client.application_id, marketplace="US"
+        )
+        begun = await invoke(
+            self._tokens.StartAuthorization,
+            start,
+            dependency="token",
+            seconds=operation.deadline,
+            on_behalf_of=USER,
+        )
+        complete = token_service_pb2.CompleteAuthorizationRequest(
+            state=begun.state, browser_nonce=begun.browser_nonce, code="wrong", selling_partner_id="SELLERC"
+        )
+        call = invoke(
+            self._tokens.CompleteAuthorization,
+            complete,
+            dependency="token",
+            seconds=operation.deadline,
+            on_behalf_of=USER,
+        )
+        return await self._refused(call, "a wrong code")
+
+    async def _callers_grant(self, operation: Operation) -> str:
+        """Let LWA send a new refresh token for credentials that a caller keeps."""
+        self._amazon.sends_new_grant.add(self._client.other_tokens.seller)
+        return str(await self._client.other_tokens.own_token(operation))
+
+
+STEPS: tuple[Step, ...] = (
+    Seldom._list,
+    Seldom._look,
+    Seldom._connect,
+    Seldom._revoke,
+    Seldom._revoke,
+    Seldom._statistics,
+    Seldom._clear,
+    Seldom._refused_tokens,
+    Seldom._other_user,
+    Seldom._calls,
+    Seldom._calls,
+    Seldom._quota,
+    Seldom._check,
+    Seldom._restricted,
+    Seldom._restricted,
+    Seldom._refuse_tokens,
+    Seldom._refuse_tokens,
+    Seldom._refuse_unknown,
+    Seldom._consent,
+    Seldom._callers_grant,
+)
