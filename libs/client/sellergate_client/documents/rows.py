@@ -34,7 +34,10 @@ async def rows_of(
             delimiter = "\t" if "\t" in record else ","
             header = _split(record, delimiter, number)
             if missing := sorted(types.keys() - set(header)):
-                raise RowError(f"The table has no column {missing[0]}; its columns are {', '.join(header)}.")
+                # The first line of a document that is no table, or has no header, may hold personal data.
+                raise RowError(
+                    f"The first line has {len(header)} columns, and none named {missing[0]}; compare it with `types`."
+                )
             continue
         values = _split(record, delimiter, number)
         if len(values) > len(header):
