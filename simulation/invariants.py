@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ LIFE_SHARE, MOST_SKEW_SECONDS = 0.8, 2 * SKEW_SECONDS + 0.2
 # A cause explains exchanges for these seconds after its end: a lease that is not released, and the retries of a call.
 AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
+_CHANGES = re.compile(rb"call\('(?!GET|PTTL)")
+"""What a script has that does more than read an entry."""
 # Reasons of errors after which a call may have been executed.
 _UNKNOWN = frozenset(
     {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.AMAZON_RESPONSE_TOO_LARGE, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED}
@@ -155,6 +158,8 @@ class Checker:
         if fields[0].upper() not in _WRITING:
             if self.on_contest and fields[0].upper() == b"PTTL":
                 self._note_contest(client, fields[1])
+            return
+        if fields[0].upper() == b"EVAL" and not _CHANGES.search(fields[1]):
             return
         for key in fields[1:]:
             if key.startswith(b"tok:{"):

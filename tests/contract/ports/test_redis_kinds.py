@@ -17,6 +17,7 @@ from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES, TOKEN_PREFIX
 from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.stored import Stored
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.flights.lease import LeaseNotifier, acquire, hold_lease, lease_keys
@@ -109,7 +110,7 @@ class Slow:
     key: str
     fetches: list[int | None]
 
-    async def look_up(self) -> SecretStr | None:
+    async def look_up(self, stored: Stored | None = None) -> SecretStr | None:
         return await self.cache.get(self.key)
 
     async def fetch(self, fence: int | None) -> SecretStr:

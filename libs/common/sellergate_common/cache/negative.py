@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from sellergate_common.cache.lru import Lru
 from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.stored import NOTHING, Stored, failure_key
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.status import from_bytes, to_status
 
@@ -38,10 +39,15 @@ class NegativeCache:
 
     async def check(self, name: str) -> None:
         """Raise the remembered failure, if there is one."""
+        until, _ = self._own.get(name) or (0.0, b"")
+        self.check_stored(name, NOTHING if self._now() < until else await self._cache.read(name))
+
+    def check_stored(self, name: str, stored: Stored) -> None:
+        """Raise the failure that this process remembers, or that was read from Redis."""
         until, encoded = self._own.get(name) or (0.0, b"")
         if self._now() >= until:
             self._own.drop(name)
-            encoded = _decode(await self._cache.get(_key(name)))
+            encoded = _decode(self._cache.open(failure_key(name), stored.failure))
         error = from_bytes(encoded) if encoded else None
         if error is not None:
             raise error
@@ -53,16 +59,12 @@ class NegativeCache:
             return
         encoded = to_status(error, self._service).SerializeToString()
         self._own.put(name, (self._now() + seconds, encoded))
-        await self._cache.put(_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
+        await self._cache.put(failure_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
 
     async def forget(self, name: str) -> None:
         """Forget the failure, so that the next caller fetches."""
         self._own.drop(name)
-        await self._cache.drop(_key(name))
-
-
-def _key(name: str) -> str:
-    return f"{name}:fail"
+        await self._cache.drop(failure_key(name))
 
 
 def _decode(kept: SecretStr | None) -> bytes:

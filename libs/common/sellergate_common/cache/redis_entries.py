@@ -9,6 +9,7 @@ from sellergate_common.cache.entries import Counts, Expiring, Lookup, is_accepta
 from sellergate_common.cache.invalidation import InvalidationListener
 from sellergate_common.cache.memory import MemoryEntry
 from sellergate_common.cache.store import EntryStore
+from sellergate_common.cache.stored import Stored
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.flights.single_flight import SingleFlight
@@ -197,11 +198,11 @@ class _FetchJob(Generic[_Key, _Value]):
         self._min_ttl = min_ttl
         self._load = load
 
-    async def look_up(self) -> Lookup[_Value] | None:
+    async def look_up(self, stored: Stored | None = None) -> Lookup[_Value] | None:
         """Return the value if another replica has stored it by now."""
         if self._old is not None:
-            return await self._store.look_up_newer(self.key, self._old)
-        return await self._store.look_up(self.key, self._min_ttl)
+            return await self._store.look_up_newer(self.key, self._old, stored)
+        return await self._store.look_up(self.key, self._min_ttl, stored)
 
     async def fetch(self, fence: int | None) -> Lookup[_Value]:
         """Fetch and store the value; remember a failure for the next callers."""

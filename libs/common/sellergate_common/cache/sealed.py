@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sellergate_common.cache.keyspace import ALL
+from sellergate_common.cache.stored import NOTHING, READ, Stored, failure_key
 from sellergate_common.crypto.sealing import KeyRing, SealError
 from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
@@ -33,6 +34,7 @@ mark = time[1] .. '.' .. time[2]
 redis.call('SET', KEYS[1], mark)
 return mark
 """
+_READ = "return {" + READ.format(entry="KEYS[2]", failure="KEYS[1]") + "}"
 # Deletes an entry only if it still holds the value that was read.
 _COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -56,6 +58,18 @@ class SealedCache:
         except UNREACHABLE as error:
             _log_unreachable("get", error)
             return None
+        return self.open(key, sealed)
+
+    async def read(self, key: str) -> Stored:
+        """Return what Redis holds for an entry, still sealed; nothing when Redis does not respond."""
+        try:
+            return Stored.parse(await self._redis.eval(_READ, 2, failure_key(key), key))
+        except UNREACHABLE as error:
+            _log_unreachable("get", error)
+            return NOTHING
+
+    def open(self, key: str, sealed: str | bytes | None) -> SecretStr | None:
+        """Return the value that was read from `key`; None where there was none, or it cannot be decrypted."""
         if sealed is None:
             return None
         try:

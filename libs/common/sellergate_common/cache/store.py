@@ -19,6 +19,7 @@ from sellergate_common.cache.entries import (
 from sellergate_common.cache.memory import EntryMemory, Refill
 from sellergate_common.cache.negative import NegativeCache
 from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.stored import Stored
 from sellergate_common.clock import Clock
 from sellergate_common.flights.lease import lease_keys
 from sellergate_common.observability.logs import get_logger
@@ -58,10 +59,15 @@ class EntryStore(Generic[_Key, _Value]):
         self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
         self.refill = Refill(cache.mark, self.share_all, clock)
 
-    async def look_up(self, key: _Key, min_ttl: float | None) -> Lookup[_Value] | None:
-        """Return the shared value, or else this process's copy, if it lives long enough. Raises a remembered failure."""
+    async def look_up(self, key: _Key, min_ttl: float | None, stored: Stored | None = None) -> Lookup[_Value] | None:
+        """Return the shared value, or else this process's copy, if it lives long enough. Raises a remembered failure.
+
+        `stored` is what Redis holds, if it was just read.
+        """
         name = self.codec.name(key)
-        value = await self.shared(name)
+        if stored is None:
+            stored = await self.cache.read(name)
+        value = self._open(name, stored)
         held = self.memory.get(key)
         if value is None and held is not None and held.value.expire_time > self.now():
             # Redis has lost the entry, or does not respond: this process's copy refills it.
@@ -70,12 +76,13 @@ class EntryStore(Generic[_Key, _Value]):
         if value is not None and is_sufficient(value, min_ttl, self.now()):
             self.remember(key, value)
             return Lookup(value, cached=True)
-        await self.negative_cache.check(name)
+        self.negative_cache.check_stored(name, stored)
         return None
 
-    async def look_up_newer(self, key: _Key, old: _Value) -> Lookup[_Value] | None:
-        """Return the shared value if it ends later than `old`, which is to be renewed."""
-        value = await self.shared(self.codec.name(key))
+    async def look_up_newer(self, key: _Key, old: _Value, stored: Stored | None = None) -> Lookup[_Value] | None:
+        """Return the shared value if it ends later than `old`, which is to be renewed. `stored` is as for `look_up`."""
+        name = self.codec.name(key)
+        value = await self.shared(name) if stored is None else self._open(name, stored)
         if value is None or value.expire_time <= old.expire_time:
             return None
         self.remember(key, value)
@@ -83,12 +90,13 @@ class EntryStore(Generic[_Key, _Value]):
 
     async def shared(self, name: str) -> _Value | None:
         """Return the value in Redis."""
-        opened = await self.cache.get_living(name)
-        if opened is None:
-            return None
-        value = self._decode(opened[0])
+        return self._open(name, await self.cache.read(name))
+
+    def _open(self, name: str, stored: Stored) -> _Value | None:
+        opened = self.cache.open(name, stored.entry) if stored.left > 0 else None
+        value = None if opened is None else self._decode(opened)
         # Each replica has its own clock; the entry expires by Redis' clock.
-        return None if value is None else limit_ttl(value, opened[1], self.now())
+        return None if value is None else limit_ttl(value, stored.left, self.now())
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
         """Store a value fetched under a fencing number; return it, or the value of a replica that has taken over since."""

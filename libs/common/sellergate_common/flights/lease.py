@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from sellergate_common.cache.invalidation import InvalidationFeed
+from sellergate_common.cache.stored import NOTHING, READ, Stored, failure_key
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import END_SECONDS, end, is_cancelled
 
@@ -29,14 +30,15 @@ _CONNECTED_SECONDS, _DISCONNECTED_SECONDS = 1.0, 0.1
 _FENCE_SECONDS = 86_400
 
 # The number follows the server's clock, so that it grows also when the counter was lost with a restart.
+# The entry is read in the same step: the owner of a lease must look again before it works.
 _ACQUIRE = """
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return '' end
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local time = redis.call('TIME')
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
 local fence = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
 redis.call('SET', KEYS[2], fence, 'EX', ARGV[3])
-return fence
-"""
+return {fence, """
+_ACQUIRE += READ.format(entry="KEYS[3]", failure="KEYS[4]") + "}"
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
@@ -50,11 +52,12 @@ return 0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A held lease. `fence` grows with every owner of the same name."""
+    """A held lease. `fence` grows with every owner of the same name; `stored` is what Redis held when the lease was acquired."""
 
     name: str
     owner: str
     fence: int
+    stored: Stored = NOTHING
 
 
 def lease_keys(key: str) -> tuple[str, str]:
@@ -66,8 +69,12 @@ async def acquire(redis: Redis, key: str, seconds: float = LEASE_SECONDS) -> Lea
     """Acquire the lease of `key`; return None while another owner has it. Raises redis-py's errors."""
     name, fence_key = lease_keys(key)
     owner = uuid.uuid4().hex
-    fence = await redis.eval(_ACQUIRE, 2, name, fence_key, owner, int(seconds * 1000), _FENCE_SECONDS)
-    return Lease(name, owner, int(fence)) if fence else None
+    keys = (name, fence_key, key, failure_key(key))
+    acquired = await redis.eval(_ACQUIRE, len(keys), *keys, owner, int(seconds * 1000), _FENCE_SECONDS)
+    if acquired is None:
+        return None
+    fence, *stored = acquired
+    return Lease(name, owner, int(fence), Stored.parse(stored))
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from typing import Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
+from sellergate_common.cache.stored import Stored
 from sellergate_common.flights.lease import LeaseNotifier, acquire, hold_lease
 from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_common.observability.logs import get_logger
@@ -16,8 +17,8 @@ _Value_co = TypeVar("_Value_co", covariant=True)
 class FetchJob(Protocol[_Value_co]):
     """A fetch that the cluster shares: a look-up, and the fetch itself."""
 
-    async def look_up(self) -> _Value_co | None:
-        """Return the value if it is stored by now. Raises a remembered failure."""
+    async def look_up(self, stored: Stored | None = None) -> _Value_co | None:
+        """Return the value if it is stored by now. Raises a remembered failure. `stored` was read from Redis for this look-up."""
 
     async def fetch(self, fence: int | None) -> _Value_co:
         """Fetch and store the value under a fencing number; None where no lease can be had."""
@@ -51,7 +52,7 @@ class SingleFlight(Generic[_Value]):
                     return found
                 continue
             async with hold_lease(self._redis, name, lease, self.channel, longest=self._seconds):
-                found = await job.look_up()
+                found = await job.look_up(lease.stored)
                 return found if found is not None else await job.fetch(lease.fence)
 
     async def try_alone(self, name: str, job: FetchJob[_Value]) -> _Value | None:
@@ -63,5 +64,5 @@ class SingleFlight(Generic[_Value]):
         if lease is None:
             return None
         async with hold_lease(self._redis, name, lease, self.channel, longest=self._seconds):
-            found = await job.look_up()
+            found = await job.look_up(lease.stored)
             return found if found is not None else await job.fetch(lease.fence)

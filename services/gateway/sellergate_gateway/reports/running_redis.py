@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import report_key
+from sellergate_common.cache.stored import Stored
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.flights.lease import LeaseNotifier
 from sellergate_common.flights.local_flight import LocalFlight
@@ -65,10 +66,10 @@ class _FetchJob:
         self._name = name
         self._create = create
 
-    async def look_up(self) -> Running | None:
+    async def look_up(self, stored: Stored | None = None) -> Running | None:
         """Return the report if another caller has created it meanwhile."""
         try:
-            found = await self._redis.get(self._name)
+            found = await self._redis.get(self._name) if stored is None else stored.entry
         except UNREACHABLE:
             return None
         return Running(str(found), created=False) if found else None

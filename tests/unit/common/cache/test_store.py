@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.store import Codec, EntryStore
+from sellergate_common.cache.stored import NOTHING, Stored
 from sellergate_common.clock import Clock
 
 
@@ -26,8 +27,11 @@ class LostCache:
     async def mark(self) -> None:
         return None
 
-    async def get_living(self, _: str) -> None:
-        return None
+    async def read(self, _: str) -> Stored:
+        return NOTHING
+
+    def open(self, _: str, sealed: str | None) -> SecretStr | None:
+        return None if sealed is None else SecretStr(sealed)
 
     async def get(self, _: str) -> None:
         return None
@@ -44,8 +48,8 @@ class OtherCache(LostCache):
 
     dropped: list[str] = field(default_factory=list)
 
-    async def get_living(self, _: str) -> tuple[SecretStr, float]:
-        return SecretStr("{}"), 30.0
+    async def read(self, _: str) -> Stored:
+        return Stored("{}", 30.0)
 
     async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
         if matches(SecretStr("{}")):
