@@ -25,6 +25,7 @@ from simulation.world.amazon import APPLICATION, RESTRICTED_MARK
 
 USER, OTHER_USER = "user-1", "user-2"
 NO_ACCOUNT = "00000000-0000-4000-8000-000000000000"
+OK = 200
 NO_FINGERPRINT = "0" * 64
 Step = Callable[["Seldom", Operation], Awaitable[str]]
 
@@ -256,12 +257,13 @@ class Seldom:
         owner = APPLICATION if request.operation == gateway.OTHERS[0] else seller
         self._checker.begin_call(key, owner)
         try:
-            await self._edge(operation, "Call", request)
+            response = await self._edge(operation, "Call", request)
         except SellergateError as error:
             self._checker.end_call(key, error, writes=False)
             return str(error.reason)
-        self._checker.end_call(key, None, writes=False)
-        return "response"
+        if response.http_status == OK:
+            self._checker.end_call(key, None, writes=False)
+        return f"response {response.http_status}"
 
     def _request(self, operation: Operation, name: str, index: int = 0) -> Any:
         account_id, _ = self._client.accounts[operation.account]

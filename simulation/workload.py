@@ -17,14 +17,13 @@ from sellergate_account.applications import NewApplication
 from sellergate_client.rpc.writes import write
 from sellergate_common.errors import SellergateError
 from sellergate_common.rpc.channel import invoke
-from sellergate_common.tasks import retrieve
 
-from simulation import gateway
+from simulation import bursts, gateway
 from simulation.cluster import World
 from simulation.history import History
 from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
 from simulation.other_tokens import OtherTokens
-from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, SPARE, STORM_CALLS, Operation
+from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, SPARE, Operation
 from simulation.races import gather, late_reads, reading_meanwhile
 from simulation.rotation import deliver_secrets
 from simulation.seldom import USER, Seldom
@@ -47,8 +46,6 @@ LATE_SECONDS = 0.25
 INACTIVE_SECONDS = 6.5
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
-# The longest wait for the only slot of a second, after the callers before have left.
-SLOT_SECONDS = 2.6
 
 
 class Client:
@@ -185,57 +182,11 @@ class Client:
         return "response"
 
     async def _burst(self, operation: Operation) -> str:
-        """Let many callers at once wait for a slot, at one gateway or at all, until they leave or get it."""
         async with self._bursts[operation.account]:
-            return await (self._leave(operation) if operation.draw < 0.5 else self._stay(operation))
-
-    async def _stay(self, operation: Operation) -> str:
-        calls = [
-            self.call(operation.account, index, gateway.READS[1], f"op-{operation.number}-{index}", 20.0)
-            for index in range(BURST_CALLS)
-        ]
-        found = await asyncio.gather(*calls, return_exceptions=True)
-        errors = [one for one in found if isinstance(one, BaseException)]
-        for error in errors:
-            if not isinstance(error, SellergateError):
-                raise error
-        return f"{len(found) - len(errors)} responses"
-
-    async def _leave(self, operation: Operation) -> str:
-        """Let callers that wait for a slot leave; the next caller must not wait for their slots."""
-        replica, name, began = operation.replica, gateway.READS[1], self.checker.now
-        keys = [f"op-{operation.number}-{index}" for index in range(BURST_CALLS)]
-        calls = [
-            asyncio.get_running_loop().create_task(self.call(operation.account, replica, name, key, 20.0))
-            for key in keys[:-1]
-        ]
-        for one in calls:
-            one.add_done_callback(retrieve)
-        try:
-            await asyncio.sleep(0.3 + 0.8 * operation.draw)
-        finally:
-            for one in calls:
-                one.cancel()
-        await asyncio.wait(calls)
-        await asyncio.sleep(0.5)
-        asked = self.checker.now
-        await self.call(operation.account, replica, name, keys[-1], 20.0)
-        waited = self.checker.now - asked
-        if waited > SLOT_SECONDS and not self.checker.disturbed(began - 8.0, asked + SLOT_SECONDS):
-            self.history.violate("slots", f"{keys[-1]} waited {waited:.2f} s for slots of callers that had left")
-        return f"waited {waited:.3f} s"
+            return await bursts.burst(self, operation)
 
     async def _storm(self, operation: Operation) -> str:
-        """Make many calls through one gateway, so that breakers and budgets matter while Amazon fails."""
-        calls = []
-        for index in range(STORM_CALLS):
-            key = f"op-{operation.number}-{index}"
-            attempt = self.call(operation.account, operation.replica, gateway.READS[2], key, operation.deadline)
-            calls.append(asyncio.get_running_loop().create_task(attempt))
-            calls[-1].add_done_callback(retrieve)
-            await asyncio.sleep(0.1)
-        done, _ = await asyncio.wait(calls)
-        return f"{sum(not one.cancelled() and one.exception() is None for one in done)} responses"
+        return await bursts.storm(self, operation)
 
     def lock(self, account: int) -> asyncio.Lock:
         """Return the lock of changes of an account."""
@@ -317,7 +268,17 @@ class Client:
                 known.changes.append(self.checker.now)
             known.grants.append((self.checker.now, number))
         await self._use(operation)
+        if not operation.number % 4:
+            await self._expect_grant(operation, number, changed.account.revision)
         return f"grant {number}, revision {changed.account.revision}"
+
+    async def _expect_grant(self, operation: Operation, number: int, revision: int) -> None:
+        """Request a token of a revision, which is of the new credentials whatever the copies of the replica are."""
+        response = await self.get_token(operation.account, operation.replica, operation.deadline, revision)
+        grant = self.world.amazon.tokens[response.access_token].grant
+        if grant < number:
+            words = f"{response.access_token} of grant {grant}, requested with revision {revision} of grant {number}"
+            self.history.violate("revision", words)
 
     async def update_account(self, request: account_service_pb2.UpdateAccountRequest) -> Any:
         """Change an account. Raises SellergateError."""
