@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sellergate_common.crypto.sealing import KeyRing, encode_key
 from sellergate_common.flights.lease import COMMAND_SECONDS
 from sellergate_common.slots import Slots
-from sellergate_common.tasks import END_SECONDS, BackgroundTasks
+from sellergate_common.tasks import BackgroundTasks
 
 from simulation.history import History
 from simulation.plan import REPLICAS, Plan
@@ -29,8 +29,8 @@ REDIS_URL = SecretStr("redis://redis:6379")
 RING = KeyRing.parse("simulation " + encode_key(bytes(range(64))))
 # The seconds within which a replica that is stopped must have ended.
 STOP_SECONDS = 20.0
-# The seconds within which the tasks of a process that has stopped must have ended.
-IDLE_SECONDS = END_SECONDS + COMMAND_SECONDS + 0.5
+# The seconds within which the tasks of a process that has stopped must have ended: the release of a lease, which Redis may delay.
+IDLE_SECONDS = COMMAND_SECONDS + 0.1
 # The coroutine of fetches, which outlive their callers. The token service waits for those that exchange a grant.
 FLIGHT = "_detached"
 Rates = dict[str, tuple[float, int]]
@@ -158,10 +158,11 @@ class Replica:
             history.violate("slots", f"{self.name} stops with {slots.most - slots.free} slots of LWA in use")
 
     async def _until_idle(self, node: Node) -> None:
-        """Wait until no task runs, for IDLE_SECONDS at most."""
-        ends = time.monotonic() + IDLE_SECONDS
-        while node.running() and time.monotonic() < ends:
+        """Wait until no task runs, for IDLE_SECONDS at most in which the process is not frozen."""
+        left = IDLE_SECONDS
+        while node.running() and left > 0:
             await asyncio.sleep(0.05)
+            left -= 0.0 if node.frozen else 0.05
 
 
 def _end_flights(node: Node, names: set[str]) -> None:

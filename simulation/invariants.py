@@ -25,7 +25,7 @@ from simulation.effects import (
     STOP_RENEWALS,
 )
 from simulation.history import History
-from simulation.plan import FAULTS, SKEW_SECONDS, Fault
+from simulation.plan import FAULTS, REPLICAS, Fault
 from simulation.revisions import Revisions
 from simulation.world.amazon import SimulatedAmazon
 from simulation.world.loop import Node
@@ -35,8 +35,8 @@ from tests.fakes.account import FakeUnitOfWork
 TRUST_SECONDS = 5.0
 # Without a fault an announcement takes effect within these seconds.
 PROMPT_SECONDS = 0.6
-# A token is renewed after this share of its life, and earlier by the difference of two clocks, in seconds.
-LIFE_SHARE, MOST_SKEW_SECONDS = 0.8, 2 * SKEW_SECONDS + 0.2
+# A token is renewed after this share of its life, and earlier by the difference of two clocks; times in Redis are milliseconds.
+LIFE_SHARE, ROUNDING_SECONDS = 0.8, 0.002
 # A cause explains exchanges for these seconds after its end: a lease that is not released, and the retries of a call.
 AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
@@ -62,7 +62,6 @@ class Acknowledged:
     """The times at which an operation began or ended that changes credentials or state."""
     causes: list[float] = field(default_factory=list)
     """The times of operations after which the same grant may be exchanged again."""
-    verified: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -205,7 +204,7 @@ class Checker:
                 self.history.violate("lease", f"that of {client} has expired, and no fault kept it from the renewals")
 
     def _check_entry(self, client: str, key: bytes, *, fenced: bool) -> None:
-        """Check an entry. The owner of a lease may replace one that was fetched without a lease, and so has no fencing number."""
+        """Check an entry: without a lease none is replaced; an owner's entry is never replaced by an older token."""
         assert self.world is not None
         sealed, ends = self.world.redis.value_and_end(key)
         if fenced:
@@ -221,8 +220,11 @@ class Checker:
             return
         number = _number(payload["access_token"].replace("|", "-"))
         known, until, was_fenced = self._entries.get(key, (0, 0.0, False))
-        if number < known and was_fenced and self.now < until and not self._verified_since(known):
-            self.history.violate("fencing", f"{client} replaced token {known} by the older token {number}")
+        if known and number != known and self.now < until:
+            if not fenced:
+                self.history.violate("fencing", f"{client} has no lease and replaced token {known} by token {number}")
+            elif number < known and was_fenced:
+                self.history.violate("fencing", f"{client} replaced token {known} by the older token {number}")
         self._entries[key] = number, ends, was_fenced if number == known else fenced
 
     def begin_call(self, key: str, seller: str) -> None:
@@ -315,12 +317,6 @@ class Checker:
             if fault.kind in kinds
         )
 
-    def _verified_since(self, number: int) -> bool:
-        """Return whether a client let a token be exchanged without a lease since shortly before a token's issue."""
-        assert self.world is not None
-        token = self.world.amazon.exchanges[number - 1]
-        return any(token.issued - AFTERMATH_SECONDS <= at for at in self.accounts[token.seller].verified)
-
     def redis_lost_data(self) -> None:
         """Forget what is known about Redis."""
         self._leases.clear()
@@ -331,15 +327,17 @@ class Checker:
         """Check the exchanges since the last check: one for each life of a token, and one more for each fault that may cause it."""
         assert self.world is not None
         made = self.world.amazon.exchanges
-        window = LIFE_SHARE * self.world.amazon.life - MOST_SKEW_SECONDS
+        skews = [self.world.plan.skews.get(f"token-{number + 1}", 0.0) for number in range(REPLICAS["token"])]
+        window = LIFE_SHARE * self.world.amazon.life - (max(skews) - min(skews)) - ROUNDING_SECONDS
         for index in range(self._seen_exchanges, len(made)):
             last = made[index]
             same = [
                 one
                 for one in made[: index + 1]
-                if one.seller == last.seller and one.grant == last.grant and one.issued > last.issued - window
+                if one.seller == last.seller and one.grant == last.grant and one.sent > last.sent - window
             ]
-            if len(same) > 1 + self._causes(last.seller, same[0].issued, last.issued):
+            sent = [one.sent for one in same]
+            if len(same) > 1 + self._causes(last.seller, min(sent), max(sent)):
                 numbers = ", ".join(str(one.number) for one in same)
                 self.history.violate("exchange", f"tokens {numbers} were exchanged for one grant of {last.seller}")
         self._seen_exchanges = len(made)

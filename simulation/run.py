@@ -11,9 +11,10 @@ from functools import lru_cache, partial
 
 from sellergate_common.errors import SellergateError
 from sellergate_common.flights.local_flight import FLIGHT_SECONDS
+from sellergate_token.lwa.client import EXCHANGE_SECONDS
 
 from simulation import gateway
-from simulation.cluster import Cluster, World, make_world
+from simulation.cluster import FLIGHT, Cluster, World, make_world
 from simulation.faults import Faults
 from simulation.history import History, Violation
 from simulation.invariants import Checker
@@ -25,12 +26,16 @@ from simulation.world.patches import replaced_world
 
 # The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
 RECOVERY_SECONDS = 6.0
-# The longest time for which a request waits for Amazon: that of a fetch.
-SILENCE_SECONDS = FLIGHT_SECONDS + 1.0
+# The longest time for which the request of a fetch waits for each host of Amazon, in seconds.
+SILENCE_SECONDS = {"lwa": EXCHANGE_SECONDS + 1.0, "spapi": FLIGHT_SECONDS + 1.0}
+# The services whose fetches send requests to each host themselves.
+SENDERS = {"lwa": "token", "spapi": "gateway"}
 SHORTEST_IDLE_SECONDS, IDLE_SECONDS = 0.5, 2.5
 # The longest pause of a circuit breaker, and a probe.
 CONVERGENCE_SECONDS = 40.0
 _TRANSIENT = ("_Call._handle",)
+# The prefix of the leases of tokens; gateways hold all others.
+TOKEN_LEASE = "tok"
 
 
 @dataclass(slots=True)
@@ -156,23 +161,42 @@ async def _expect_now(client: Client, replica: str, attempt: Callable[[], Awaita
 
 
 async def _until_idle(cluster: Cluster) -> None:
-    """Wait until no lease is left, for IDLE_SECONDS at most; longer for requests to which Amazon has never responded."""
+    """Wait until no lease and no fetch is left, for IDLE_SECONDS at most after the last request that Amazon did not respond to.
+
+    Fetches outlive their callers until their own deadline, and a gateway's fetch may wait for that of a token.
+    """
     loop, amazon = asyncio.get_running_loop(), cluster.world.amazon
     began = loop.time()
+    ends = dict.fromkeys(SILENCE_SECONDS, began + IDLE_SECONDS)
     await asyncio.sleep(SHORTEST_IDLE_SECONDS)
-    while _leases(cluster) and loop.time() < began + (SILENCE_SECONDS if amazon.silent_requests else IDLE_SECONDS):
+    while True:
+        now = loop.time()
+        for host, seconds in SILENCE_SECONDS.items():
+            if amazon.silent_requests[host] and now < began + seconds:
+                ends[host] = now + IDLE_SECONDS
+        ends["spapi"] = max(ends.values())
+        if not any(now < ends[host] and _is_busy(cluster, SENDERS[host]) for host in ends):
+            return
         await asyncio.sleep(0.2)
 
 
-def _leases(cluster: Cluster) -> int:
-    return sum(key.endswith(b":lease") for key in cluster.world.redis.living_keys())
+def _is_busy(cluster: Cluster, service: str) -> bool:
+    """Return whether a service holds a lease, or fetches a value."""
+    nodes = [one.node for name, one in cluster.replicas.items() if name.startswith(service) and one.node]
+    return bool(_leases(cluster, service)) or any(FLIGHT in node.running() for node in nodes)
+
+
+def _leases(cluster: Cluster, service: str = "") -> list[str]:
+    """Return the prefixes of the keys of a service's leases ("": of all)."""
+    kinds = [key.partition(b":")[0].decode() for key in cluster.world.redis.living_keys() if key.endswith(b":lease")]
+    return [kind for kind in kinds if not service or (kind == TOKEN_LEASE) == (service == "token")]
 
 
 async def _check_rest(cluster: Cluster, at_rest: dict[str, list[str]]) -> None:
     """Check that nothing is left: no lease, and no task but those that ran before the first operation."""
     history = cluster.world.history
     if leases := _leases(cluster):
-        history.violate("quiescent", f"{leases} leases are left")
+        history.violate("quiescent", f"leases are left: {leases}")
     for name, background in cluster.world.backgrounds.items():
         problems = {task: problem for task, problem in background.problems().items() if problem}
         if problems:

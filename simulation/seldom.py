@@ -295,14 +295,12 @@ class Seldom:
         """Check an account, which exchanges its grant."""
         account_id, seller = self._client.accounts[operation.account]
         known = self._checker.accounts[seller]
-        for moments in (known.causes, known.verified):
-            moments.append(self._checker.now)
+        known.causes.append(self._checker.now)
         request = gateway_service_pb2.CheckAccountRequest(account_id=account_id, skip_call=True)
         try:
             found = await self._edge(operation, "CheckAccount", request)
         finally:
-            for moments in (known.causes, known.verified):
-                moments.append(self._checker.now)
+            known.causes.append(self._checker.now)
         return str(found.state)
 
     async def _restricted(self, operation: Operation) -> str:

@@ -200,14 +200,12 @@ class Client:
 
     async def _verify(self, operation: Operation) -> str:
         account_id, seller = self.accounts[operation.account]
-        causes, verified = self.checker.accounts[seller].causes, self.checker.accounts[seller].verified
+        causes = self.checker.accounts[seller].causes
         causes.append(self.checker.now)
-        verified.append(self.checker.now)
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
         stub = self.token_stub(operation.replica)
         found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
         causes.append(self.checker.now)
-        verified.append(self.checker.now)
         return f"exchanged {found.exchanged}"
 
     async def _invalidate(self, operation: Operation) -> str:

@@ -26,12 +26,16 @@ NO_ACCESS = b"shippingLabels"
 
 @dataclass(slots=True)
 class IssuedToken:
-    """An access token. `number` counts all tokens, `grant` and `secret` number the credentials that it was exchanged for."""
+    """An access token. `number` counts all tokens, `grant` and `secret` number the credentials that it was exchanged for.
+
+    `sent` is the time at which its request was sent, from which the token service counts its life.
+    """
 
     number: int
     seller: str
     grant: int
     secret: int
+    sent: float
     issued: float
     expires: float
     revoked: float | None = None
@@ -87,8 +91,8 @@ class SimulatedAmazon:
         self.life = life
         self.rates = rates
         self.outage = Outage()
-        self.silent_requests = 0
-        """The requests whose senders wait although Amazon will not respond."""
+        self.silent_requests: Counter[str] = Counter()
+        """By host the requests whose senders wait although Amazon will not respond."""
         self.sellers: dict[str, Seller] = {}
         self.secret = 1
         self.secret_ends: dict[int, float] = {}
@@ -130,8 +134,8 @@ class SimulatedAmazon:
         self.secret += 1
         return self.secret
 
-    def exchange(self, form: dict[str, str], source: str) -> tuple[int, dict[str, Any]]:
-        """Exchange a grant. Return the status and the body."""
+    def exchange(self, form: dict[str, str], source: str, sent: float) -> tuple[int, dict[str, Any]]:
+        """Exchange a grant, for a request that was sent at `sent`. Return the status and the body."""
         secret = int(form["client_secret"].rpartition("-")[2])
         if form["client_id"] != CLIENT_ID or (secret != self.secret and self.secret_ends.get(secret, 0.0) < self.now):
             self.history.note("lwa", f"refuses secret {secret} of {source}")
@@ -141,13 +145,13 @@ class SimulatedAmazon:
         if form.get("scope") == "unknown":
             return 400, {"error": "invalid_scope"}
         if form["grant_type"] == "client_credentials":
-            return 200, self._issue(APPLICATION, 0, secret, source)
+            return 200, self._issue(APPLICATION, 0, secret, source, sent)
         name, _, number = form["refresh_token"].removeprefix("Atzr|").rpartition("-")
         seller, grant = self.sellers[name], int(number)
         if seller.revoked or (grant != seller.newest and seller.ends.get(grant, 0.0) < self.now):
             self.history.note("lwa", f"refuses grant {name}-{grant} of {source}")
             return 400, {"error": "invalid_grant"}
-        body = self._issue(name, grant, secret, source)
+        body = self._issue(name, grant, secret, source, sent)
         if self.on_exchange:
             self.on_exchange.pop(0)(source, self.now)
         if name in self.sends_new_grant and grant == seller.newest:
@@ -160,9 +164,9 @@ class SimulatedAmazon:
             self.history.note("lwa", f"sends grant {name}-{seller.newest} to {source}")
         return 200, body
 
-    def _issue(self, owner: str, grant: int, secret: int, source: str) -> dict[str, Any]:
+    def _issue(self, owner: str, grant: int, secret: int, source: str, sent: float) -> dict[str, Any]:
         """Issue a token, and return the body of the response."""
-        token = IssuedToken(len(self.exchanges) + 1, owner, grant, secret, self.now, self.now + self.life)
+        token = IssuedToken(len(self.exchanges) + 1, owner, grant, secret, sent, self.now, self.now + self.life)
         text = f"Atza|{token.number}"
         self.tokens[text] = token
         self.exchanges.append(token)

@@ -79,11 +79,11 @@ class Wire:
                 )
 
         network.send(node, self.host, lambda: loop.call_later(work, arrive))
-        self.amazon.silent_requests += fault == "hang"
+        self.amazon.silent_requests[kind] += fault == "hang"
         try:
             return await response
         finally:
-            self.amazon.silent_requests -= fault == "hang"
+            self.amazon.silent_requests[kind] -= fault == "hang"
 
     def _odd(self, kind: str, execute: Any) -> Any:
         draw = self.random.random()
@@ -106,10 +106,10 @@ class LwaTransport:
     async def post(self, form: Mapping[str, str]) -> Response:
         """Send a form and return the complete response."""
         # The form is copied: it is read when it arrives.
-        arrived, source = dict(form), NODE.get().name
+        arrived, source, sent = dict(form), NODE.get().name, self._wire.amazon.now
 
         def execute() -> tuple[int, dict[str, str], bytes]:
-            status, body = self._wire.amazon.exchange(arrived, source)
+            status, body = self._wire.amazon.exchange(arrived, source, sent)
             return status, {}, json.dumps(body).encode()
 
         try:
