@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import InvalidationFeed
+from sellergate_common.cache.stored import NOTHING, failure_key
 from sellergate_common.flights.lease import LeaseNotifier, acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
@@ -40,6 +41,20 @@ async def test_a_lease_has_one_owner_and_a_growing_number(redis: Redis, prefix: 
     third = await acquire(redis, key)
     assert third
     assert third.fence > second.fence  # also when the counter is lost
+
+
+async def test_a_new_lease_reports_what_is_stored(redis: Redis, prefix: str) -> None:
+    key = prefix + "{a}"
+    first = await acquire(redis, key)
+    assert first
+    assert first.stored == NOTHING
+    await redis.delete(first.name)
+    await redis.set(key, "entry", px=60_000)
+    await redis.set(failure_key(key), "failure", px=60_000)
+    second = await acquire(redis, key)
+    assert second
+    assert (second.stored.entry, second.stored.failure) == ("entry", "failure")
+    assert 30 < second.stored.left <= 60
 
 
 async def test_a_lease_is_renewed_while_it_is_held_and_ends_with_its_owner(redis: Redis, prefix: str) -> None:
