@@ -10,13 +10,14 @@ from random import Random
 from typing import Any
 
 from pydantic import SecretStr
-from sellergate_common.crypto.sealing import KeyRing, encode_key
+from sellergate_common.crypto.sealing import encode_key
 from sellergate_common.flights.lease import COMMAND_SECONDS
 from sellergate_common.slots import Slots
 from sellergate_common.tasks import BackgroundTasks
 
 from simulation.history import History
 from simulation.plan import REPLICAS, Plan
+from simulation.ring import Ring
 from simulation.world.amazon import SimulatedAmazon
 from simulation.world.database import OnCommit, SimulatedDatabase
 from simulation.world.http import Wire
@@ -26,7 +27,7 @@ from simulation.world.redis import SimulatedRedis, Watch
 from simulation.world.rpc import Channel, Server, Switchboard
 
 REDIS_URL = SecretStr("redis://redis:6379")
-RING = KeyRing.parse("simulation " + encode_key(bytes(range(64))))
+RING = Ring.parse("simulation " + encode_key(bytes(range(64))))
 # The seconds within which a replica that is stopped must have ended.
 STOP_SECONDS = 20.0
 # The seconds within which the tasks of a process that has stopped must have ended: the release of a lease, which Redis may delay.

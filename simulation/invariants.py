@@ -1,11 +1,11 @@
 """The invariants, checked during a run from outside of the services: at Amazon, Redis, the database and the clients."""
 
-import asyncio
 import json
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sellergate_account.model import Account
@@ -28,7 +28,7 @@ from simulation.history import History
 from simulation.plan import FAULTS, REPLICAS, Fault
 from simulation.revisions import Revisions
 from simulation.world.amazon import SimulatedAmazon
-from simulation.world.loop import Node
+from simulation.world.loop import Node, now
 from tests.fakes.account import FakeUnitOfWork
 
 # How late a change may take effect after it was acknowledged, in seconds.
@@ -108,7 +108,7 @@ class Checker:
     @property
     def now(self) -> float:
         """The seconds since the start of the run."""
-        return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
+        return now()
 
     def on_log(self, level: str, event: dict[str, Any]) -> None:
         """Count an event of the log. A bug, or a task that does not end, breaks an invariant."""
@@ -213,12 +213,11 @@ class Checker:
             self._entries.pop(key, None)
             return
         try:
-            payload = json.loads(RING.open(sealed.decode(), key.decode()).get_secret_value())
+            number = _token_number(sealed.decode(), key.decode())
         except SealError:
             return
-        if "access_token" not in payload:
+        if number is None:
             return
-        number = _number(payload["access_token"].replace("|", "-"))
         known, until, was_fenced = self._entries.get(key, (0, 0.0, False))
         if known and number != known and self.now < until:
             if not fenced:
@@ -373,6 +372,13 @@ class Checker:
         at, active = known.states[-1]
         if not active and at <= began - TRUST_SECONDS and known.last_write_began <= at:
             self.history.violate("inactive", f"{where} has token {token.number} of an account inactive since {at:.3f}")
+
+
+@lru_cache(256)
+def _token_number(sealed: str, key: str) -> int | None:
+    """Return the number of the token in a sealed entry; None for an entry without one. Raises SealError."""
+    payload = json.loads(RING.open(sealed, key).get_secret_value())
+    return _number(payload["access_token"].replace("|", "-")) if "access_token" in payload else None
 
 
 def _number(text: str) -> int:

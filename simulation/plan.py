@@ -171,8 +171,8 @@ def make_plan(seed: int) -> Plan:
     if first > 1.0 and random.random() < 0.5:
         faults[0] = Fault(0, "slow_commits", 1.0, FAULTS["slow_commits"], "")
     calm = random.random() < 0.5
-    operations, paused = list[Operation](), set[int]()
-    while sum(one.calls for one in operations) < OPERATIONS:
+    operations, paused, calls = list[Operation](), set[int](), 0
+    while calls < OPERATIONS:
         operation = _operation(random, calm, weights)
         if operation.kind == "deactivate":
             # Pauses of one account follow one another, and each takes long.
@@ -180,6 +180,7 @@ def make_plan(seed: int) -> Plan:
                 continue
             paused.add(operation.account)
         operations.append(operation)
+        calls += operation.calls
     operations.sort(key=lambda one: one.at)
     numbered = tuple(replace(one, number=number) for number, one in enumerate(operations))
     skews = {

@@ -24,13 +24,15 @@ from simulation.workload import Client
 from simulation.world.loop import NoProgress
 from simulation.world.patches import replaced_world
 
+# The seconds after which the background tasks of all replicas run.
+START_SECONDS = 0.5
 # The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
-RECOVERY_SECONDS = 6.0
+RECOVERY_SECONDS = 3.5
 # The longest time for which the request of a fetch waits for each host of Amazon, in seconds.
 SILENCE_SECONDS = {"lwa": EXCHANGE_SECONDS + 1.0, "spapi": FLIGHT_SECONDS + 1.0}
 # The services whose fetches send requests to each host themselves.
 SENDERS = {"lwa": "token", "spapi": "gateway"}
-SHORTEST_IDLE_SECONDS, IDLE_SECONDS = 0.5, 2.5
+SHORTEST_IDLE_SECONDS, IDLE_SECONDS = 0.2, 2.5
 # The longest pause of a circuit breaker, and a probe.
 CONVERGENCE_SECONDS = 40.0
 _TRANSIENT = ("_Call._handle",)
@@ -102,7 +104,7 @@ async def _main(world: World, checker: Checker) -> None:
     cluster, client, history = Cluster(world, SERVICES), Client(world, checker), world.history
     await client.connect_sellers()
     await cluster.start()
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(START_SECONDS)
     at_rest = {name: replica.node.running() for name, replica in cluster.replicas.items() if replica.node}
     history.note("started")
     faults = asyncio.create_task(Faults(cluster, checker).run(world.plan.faults))
@@ -126,15 +128,18 @@ async def _recover(faults: "asyncio.Task[None]") -> None:
 
 
 async def _converge(client: Client) -> None:
-    """Check that each replica serves each account again, with its newest credentials."""
-    for account in range(ACCOUNTS):
-        for replica in range(REPLICAS["token"]):
-            await _expect(client, f"token-{replica + 1}", partial(client.get_token, account, replica, 10.0))
-        for replica in range(REPLICAS["gateway"]):
-            key = f"op-{9000 + account}-{replica}"
-            attempt = partial(client.call, account, replica, gateway.READS[0], key, 10.0)
-            await _expect(client, f"gateway-{replica + 1}", attempt)
-            await _expect_now(client, f"gateway-{replica + 1}", attempt)
+    """Check that each replica serves each account again, with its newest credentials; the accounts' checks run together."""
+    await asyncio.gather(*(_converge_of(client, account) for account in range(ACCOUNTS)))
+
+
+async def _converge_of(client: Client, account: int) -> None:
+    for replica in range(REPLICAS["token"]):
+        await _expect(client, f"token-{replica + 1}", partial(client.get_token, account, replica, 10.0))
+    for replica in range(REPLICAS["gateway"]):
+        key = f"op-{9000 + account}-{replica}"
+        attempt = partial(client.call, account, replica, gateway.READS[0], key, 10.0)
+        await _expect(client, f"gateway-{replica + 1}", attempt)
+        await _expect_now(client, f"gateway-{replica + 1}", attempt)
 
 
 async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.history import History
-from simulation.world.loop import Node
+from simulation.world.loop import Node, now
 
 CLIENT_ID = "amzn1.application-oa2-client.simulation"
 APPLICATION = "APPLICATION"
@@ -113,7 +113,7 @@ class SimulatedAmazon:
     @property
     def now(self) -> float:
         """The seconds since the start of the run."""
-        return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
+        return now()
 
     def grant_of(self, seller: str, number: int) -> str:
         """Return the text of a refresh token."""

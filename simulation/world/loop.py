@@ -90,14 +90,14 @@ class SimulationLoop(asyncio.BaseEventLoop):
         self.now = 0.0
         self.steps = 0
         self.errors: list[str] = []
+        self._nodes: dict[Node, None] = {}
         self.aborted = False
         self.connect: Callable[..., Coroutine[Any, Any, Any]] | None = None
         self._random = random
         self._timers: list[tuple[float, int, _Handle]] = []
         self._numbers = 0
         self._runnable: list[Node] = []
-        self._at_same_time = 0
-        self.set_task_factory(_make_task)
+        self._most_steps = MOST_STEPS
         self.set_exception_handler(self._record_error)
 
     def time(self) -> float:
@@ -139,55 +139,81 @@ class SimulationLoop(asyncio.BaseEventLoop):
         heappush(self._timers, (when, self._numbers, handle))
         return handle
 
+    def create_future(self) -> "asyncio.Future[Any]":
+        """Return a future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self, coroutine: Coroutine[Any, Any, Any], *, name: str | None = "", context: Context | None = None
+    ) -> "asyncio.Task[Any]":
+        """Start a task of the node of its context."""
+        if context is None:
+            context = copy_context()
+        node = context.get(NODE) or WORLD
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=self, name=name, context=context)
+        tasks = node.tasks
+        if not tasks:
+            self._nodes[node] = None
+        tasks.append(task)
+        if len(tasks) >= node.prune_at:
+            node.tasks = [one for one in tasks if not one.done()]
+            node.prune_at = 2 * len(node.tasks) + 64
+        return task
+
+    def pending(self) -> "list[asyncio.Task[Any]]":
+        """Return the tasks that have not ended, also those of dead nodes."""
+        return [task for node in self._nodes for task in node.tasks if not task.done()]
+
     def run_task(self, main: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end and return its result. Raises NoProgress, and what the coroutine raises."""
         asyncio.events._set_running_loop(self)  # type: ignore[attr-defined]
+        _RUNNING[0] = self
         try:
             task = self.create_task(main)
             runnable, random, is_done = self._runnable, self._random.random, task.done
             while not is_done() and not self.aborted:
                 if not runnable:
-                    self._advance()
-                    continue
-                index = 0 if len(runnable) == 1 else int(random() * len(runnable))
-                node = runnable[index]
-                if not node.ready or node.frozen or not node.alive:
-                    runnable[index] = runnable[-1]
-                    runnable.pop()
-                    continue
-                handle = node.ready.popleft()
-                if not handle._cancelled:
-                    self._run(node, handle)
+                    node, handle = self._advance()
+                else:
+                    index = int(random() * len(runnable)) if len(runnable) > 1 else 0
+                    node = runnable[index]
+                    ready = node.ready
+                    if not ready or node.frozen:
+                        runnable[index] = runnable[-1]
+                        runnable.pop()
+                        continue
+                    handle = ready.popleft()
+                    if handle._cancelled:
+                        continue
+                self.steps += 1
+                if self.steps > self._most_steps:
+                    raise NoProgress(f"{node.name} runs callbacks without end: {handle!r}"[:300])
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001  (as asyncio does)
+                    words = f"Exception in callback {handle._callback}"
+                    self.call_exception_handler({"message": words, "exception": error})
             return None if self.aborted else task.result()
         finally:
             asyncio.events._set_running_loop(None)  # type: ignore[attr-defined]
 
-    def _run(self, node: Node, handle: "_Handle") -> None:
-        """Run one callback of a node. Raises NoProgress."""
-        self.steps += 1
-        self._at_same_time += 1
-        if self._at_same_time > MOST_STEPS:
-            raise NoProgress(f"{node.name} runs callbacks without end: {handle!r}"[:300])
-        try:
-            handle._context.run(handle._callback, *handle._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001  (as asyncio does)
-            self.call_exception_handler({"message": f"Exception in callback {handle._callback}", "exception": error})
-
-    def _advance(self) -> None:
-        """Advance the time to the next timer. Raises NoProgress."""
-        timers = self._timers
+    def _advance(self) -> tuple[Node, "_Handle"]:
+        """Advance the time to the next timer, and return its node and its callback. Raises NoProgress."""
+        timers, runnable = self._timers, self._runnable
         while timers:
             when, _, handle = heappop(timers)
             node = handle.node
-            if not handle._cancelled and node.alive:
-                if when > self.now:
-                    self.now, self._at_same_time = when, 0
-                if not node.ready and not node.frozen:
-                    self._runnable.append(node)
+            if handle._cancelled or not node.alive:
+                continue
+            if when > self.now:
+                self.now, self._most_steps = when, self.steps + MOST_STEPS
+            if node.frozen or node.ready:
                 node.ready.append(handle)
-                return
+            else:
+                runnable.append(node)
+                return node, handle
         raise NoProgress("No callback and no timer is left, but the run has not ended.")
 
     def freeze(self, node: Node, seconds: float) -> None:
@@ -230,15 +256,9 @@ GRAVEYARD: list[Any] = []
 _WORLD_CONTEXT = Context()
 
 
-def _make_task(loop: Any, coroutine: Any, context: Context | None = None) -> "asyncio.Task[Any]":
-    context = context or copy_context()
-    node = context.get(NODE) or WORLD
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
-    node.tasks.append(task)
-    if len(node.tasks) >= node.prune_at:
-        node.tasks = [one for one in node.tasks if not one.done()]
-        node.prune_at = 2 * len(node.tasks) + 64
-    return task
+_RUNNING: list[SimulationLoop] = [None]  # type: ignore[list-item]
+"""The loop that runs. asyncio asks the operating system for the process' number each time that it returns it."""
+_CURRENT_TASKS: Any = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
 
 
 def run_on(node: Node, callback: Callable[..., Any], *args: Any) -> Any:
@@ -248,17 +268,26 @@ def run_on(node: Node, callback: Callable[..., Any], *args: Any) -> Any:
 
 def start_on(node: Node, coroutine: Coroutine[Any, Any, Any], name: str = "") -> "asyncio.Task[Any]":
     """Start a task of a node, without the caller's context variables."""
-    task = asyncio.get_running_loop().create_task(coroutine, context=_context_of(node))
-    if name:
-        task.set_name(name)
-    return task
+    return _RUNNING[0].create_task(coroutine, name=name, context=_context_of(node))
 
 
 def later_on(node: Node, seconds: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
     """Call back as a part of a node after `seconds`."""
-    loop: Any = asyncio.get_running_loop()
-    handle: asyncio.TimerHandle = loop._call_at(loop.now + seconds, callback, args, _context_of(node))
+    loop = _RUNNING[0]
+    handle = _Handle(callback, args, _context_of(node), node)
+    loop._numbers += 1
+    heappush(loop._timers, (loop.now + seconds, loop._numbers, handle))
     return handle
+
+
+def now() -> float:
+    """Return the seconds since the start of the run."""
+    return _RUNNING[0].now
+
+
+def current_task() -> "asyncio.Task[Any]":
+    """Return the task that runs."""
+    return _CURRENT_TASKS[_RUNNING[0]]
 
 
 def _context_of(node: Node) -> Context:

@@ -1,12 +1,11 @@
 """The network: messages between nodes that are delayed, held back by partitions, and lost with their connection."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from simulation.world.loop import WORLD, Node, later_on
+from simulation.world.loop import WORLD, Node, later_on, now
 
 # The usual time of a message on its way, in seconds, and the share of messages that take much longer.
 FASTEST, USUAL = 0.0002, 0.002
@@ -37,7 +36,7 @@ class Network:
 
     def delay(self) -> float:
         """Return the seconds of one message on its way."""
-        draw = self._random.random
+        draw = self.draw
         seconds = FASTEST + USUAL * draw()
         return seconds + self.weather.slowest * draw() if draw() < self.weather.slowness else seconds
 
@@ -89,12 +88,12 @@ class Connection:
             # Not at once: the sender may be in the midst of a command.
             later_on(WORLD, 0.0, self.reset)
             return
-        now = asyncio.get_running_loop().now  # type: ignore[attr-defined]
+        at = now()
         side = int(to_server)
-        arrival = max(now + self._network.delay(), self._arrivals[side] + 1e-6)
+        arrival = max(at + self._network.delay(), self._arrivals[side] + 1e-6)
         self._arrivals[side] = arrival
         self._network.messages += 1
-        later_on(self._ends[side], arrival - now, self._arrive, side, deliver, args)
+        later_on(self._ends[side], arrival - at, self._arrive, side, deliver, args)
 
     def _arrive(self, side: int, deliver: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if not self.open:

@@ -17,7 +17,7 @@ from unittest import mock
 
 import prometheus_client
 import structlog
-from redis.asyncio import connection
+from redis.asyncio import client, connection
 from redis.asyncio.observability import recorder
 from sellergate_account.rpc import once
 from sellergate_common.clock import SYSTEM_CLOCK
@@ -27,6 +27,23 @@ from sellergate_gateway.captures import service as captures
 from sellergate_token import wiring as token_wiring
 
 from simulation.world.loop import EPOCH, GRAVEYARD, NODE, WORLD, SimulationLoop
+from simulation.world.timeouts import Timeout, wait_for
+
+
+class _Nothing:
+    """What can be awaited and does nothing."""
+
+    def __await__(self) -> Iterator[Any]:
+        return iter(())
+
+
+_NOTHING = _Nothing()
+# redis-py's function, without the one around it that looks for arguments which no caller gives any more.
+_GET_CONNECTION: Any = connection.ConnectionPool.get_connection.__wrapped__  # type: ignore[attr-defined]
+
+
+def _record_nothing(*_: Any, **__: Any) -> _Nothing:
+    return _NOTHING
 
 
 class SimulatedDatetime(datetime):
@@ -77,6 +94,11 @@ def replaced_world(
             (time, "time", wall),
             (time, "monotonic", monotonic),
             (time, "time_ns", lambda: int(wall() * 1e9)),
+            (asyncio, "timeout", Timeout),
+            (asyncio, "wait_for", wait_for),
+            (connection, "async_timeout", Timeout),
+            # The weak references of asyncio are for its debuggers, and cost more than a task's first step.
+            (asyncio.tasks._all_tasks, "add", lambda _: None),  # type: ignore[attr-defined]
             (os, "urandom", entropy.randbytes),
             (random, "_urandom", entropy.randbytes),
             (uuid, "uuid4", lambda: uuid.UUID(int=entropy.getrandbits(128), version=4)),
@@ -87,7 +109,11 @@ def replaced_world(
             # No run has captures; the question for them would be a message a second.
             (captures, "LOOK_SECONDS", 20.0),
             (recorder, "_get_or_create_collector", lambda: None),
+            # Each command calls these functions six times; without a collector they do nothing.
+            (client, "record_operation_duration", _record_nothing),
+            (connection, "record_connection_count", _record_nothing),
             (connection, "get_pool_name", lambda _: ""),
+            (connection.ConnectionPool, "get_connection", _GET_CONNECTION),
             (logs, "_bound", logs._Bound(None, lambda *_: None)),
             (prometheus_client.CollectorRegistry, "register", lambda *_: None),
         ):
@@ -116,7 +142,7 @@ def _clock(wall: Callable[[], float], monotonic: Callable[[], float]) -> Iterato
 
 def _keep(loop: SimulationLoop) -> None:
     """Keep all objects of a run that has ended, so that no `finally` block of its tasks runs during the next one."""
-    _KEPT.append((loop, *asyncio.all_tasks(loop), *GRAVEYARD, *WORLD.ready))
+    _KEPT.append((loop, *loop.pending(), *GRAVEYARD, *WORLD.ready))
     GRAVEYARD.clear()
     WORLD.ready.clear()
     WORLD.tasks.clear()
@@ -127,7 +153,7 @@ _KEPT: list[Any] = []
 
 def _bury(loop: SimulationLoop) -> None:
     """Close the loop and forget the tasks that were left; their `finally` blocks can do nothing any more."""
-    for task in asyncio.all_tasks(loop):
+    for task in loop.pending():
         task._log_destroy_pending = False  # type: ignore[attr-defined]
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:

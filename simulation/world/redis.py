@@ -9,18 +9,20 @@ from random import Random
 from typing import Any
 
 import hiredis
-from fakeredis import FakeServer
-from fakeredis._helpers import NoResponse, SimpleError
+from fakeredis import FakeServer, _commands, _msgs
+from fakeredis._helpers import NoResponse, SimpleError, SimpleString
 from fakeredis._socket._fakesocket import FakeSocket
-from fakeredis._socket._resp import extract_command
+from fakeredis._socket._resp import convert_to_resp2, extract_command
 from fakeredis.commands_mixins import scripting_mixin
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 
+from simulation.world.arguments import apply
 from simulation.world.loop import EPOCH, Node, later_on, run_on
 from simulation.world.network import Connection, Network
 
 # fakeredis looks for new globals before each command of a script. Real servers, which refuse them, run the scripts in other tests.
 scripting_mixin._check_for_lua_globals = lambda *_: None
+_commands.Signature.apply = apply
 # The longest time for which the reply to a renewal is held back, in seconds: less than the owner waits.
 LATEST_RENEWAL_SECONDS = 1.5
 # Replies that meet are delivered within so many callbacks of the client.
@@ -28,6 +30,8 @@ MOST_CALLBACKS_APART = 5
 # The longest time by which a request for a lease that is held arrives late, in seconds: its owner has done its work meanwhile.
 LATEST_ACQUIRE_SECONDS = 0.25
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
+# Results that need no conversion between versions of the protocol.
+_AS_THEY_ARE = frozenset({bytes, int, type(None), SimpleString})
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
 Watch = Callable[[str, list[bytes]], None]
 """A function that sees each command after it was executed: the client's name and the command's parts."""
@@ -161,6 +165,7 @@ class _Lua:
     def __init__(self, runtime: Any) -> None:
         self._runtime = runtime
         self._compiled: dict[Any, Any] = {}
+        self.table_from = runtime.table_from
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runtime, name)
@@ -229,7 +234,9 @@ class _Socket(FakeSocket):
             self.put_response(0)
             return
         self.command = fields
-        name, arguments = extract_command(fields)
+        name, arguments = _NAMES.get(fields[0]), fields[1:]
+        if name is None:
+            name, arguments = extract_command(fields)
         if self._transaction is not None or name in _SPECIAL:
             super()._process_command(fields)
         else:
@@ -254,15 +261,53 @@ class _Socket(FakeSocket):
                 result = self._run_command(function, signature, arguments, False)
         except SimpleError as error:
             result = error
-        result = self._decode_result(result)
+        if type(result) is not bytes and type(result) is not int:
+            result = self._decode_result(result)
         if not isinstance(result, NoResponse):
             self.put_response(result)
+
+    def _run_command(self, function: Any, signature: Any, arguments: list[Any], from_script: bool) -> Any:
+        """Run a command. Nothing subscribes to notifications of keys."""
+        if from_script and _msgs.FLAG_NO_SCRIPT in signature.flags:
+            return SimpleError(_msgs.COMMAND_IN_SCRIPT_MSG)
+        if self._pubsub and signature.name not in self.ACCEPTED_COMMANDS_WHILE_PUBSUB:
+            return SimpleError(_msgs.BAD_COMMAND_IN_PUBSUB_MSG)
+        items: list[Any] = []
+        try:
+            ready = signature.apply(arguments, self._db, self.version)
+            if len(ready) == 1:
+                return ready[0]
+            arguments, items = ready
+            result = function(*arguments)
+            if type(result) not in _AS_THEY_ARE and self._resp_version == 2:
+                result = convert_to_resp2(result)
+        except SimpleError as error:
+            result = error
+        for item in items:
+            if item.is_modified:
+                item.writeback(remove_empty_val=_msgs.FLAG_LEAVE_EMPTY_VAL not in signature.flags)
+        return result
+
+    def _lua_redis_call(self, runtime: Any, _: Any, command: bytes, *arguments: Any) -> Any:
+        """Execute a command of a script."""
+        function, signature = self._name_to_func(command.decode().lower())
+        given = [one if type(one) is bytes else scripting_mixin._convert_redis_arg(one) for one in arguments]
+        result = self._run_command(function, signature, given, True)
+        if type(result) is list:
+            # Tables are made of lists for Lua; a value that is missing is false there.
+            return runtime.table_from(
+                [one if type(one) is bytes else self._convert_redis_result(runtime, one) for one in result]
+            )
+        return result if type(result) in (bytes, int) else self._convert_redis_result(runtime, result)
+
+    def _convert_lua_result(self, result: Any, nested: bool = True) -> Any:
+        return result if type(result) in (bytes, int) else super()._convert_lua_result(result, nested)
 
     def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
         """Run a script, which is compiled once."""
         server: Any = self._server
         server.script_cache[_digest(script)] = script
-        runtime = self._get_server_runtime(server)
+        runtime = server._lua_runtime
         server._lua_current_socket[0] = self
         self._script_resp = 2
         server._lua_set_keys_argv(
@@ -277,6 +322,8 @@ class _Socket(FakeSocket):
         return self._convert_lua_result(result, nested=False)
 
 
+_NAMES = {name.upper().encode(): name for name in ("eval", "evalsha", "get", "set", "del", "pttl", "publish")}
+"""The names under which fakeredis knows the commands that are sent most often."""
 # Commands that the shorter way of `_execute` does not know: those of transactions and connections.
 _SPECIAL = frozenset({"multi", "exec", "discard", "watch", "unwatch", "auth", "client reply", "reset"})
 
@@ -288,7 +335,7 @@ def _digest(script: bytes) -> bytes:
 
 def encode(value: Any, *, pushed: Any = False) -> bytes:
     """Return a value in the protocol of Redis (RESP)."""
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return b"$%d\r\n%s\r\n" % (len(value), value)
     if value is None:
         return b"$-1\r\n"

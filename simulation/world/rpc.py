@@ -17,7 +17,7 @@ from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 from sellergate_common.status import DETAILS_KEY
 
 from simulation.history import History
-from simulation.world.loop import NODE, Node, later_on, start_on
+from simulation.world.loop import NODE, Node, later_on, now, start_on
 from simulation.world.network import Network
 
 # What gRPC's service config of `channel` sets: attempts of idempotent methods, and the first pause between them.
@@ -115,7 +115,7 @@ class _Context:
         return {"peer_uri": [(SPIFFE_PREFIX + self._call.identity).encode()]}
 
     def time_remaining(self) -> float | None:
-        return None if self._ends is None else self._ends - asyncio.get_running_loop().time()
+        return None if self._ends is None else self._ends - now()
 
     async def send_initial_metadata(self, metadata: Any) -> None:
         self._call.send_back(lambda: setattr(self._call, "initial", tuple(metadata)))
@@ -137,7 +137,7 @@ class _Call:
         self._client = client
         self._server = server
         self._task: asyncio.Task[None] | None = None
-        self._timers: tuple[asyncio.TimerHandle, ...] = ()
+        self._timer: asyncio.TimerHandle | None = None
         self._lost = False
 
     def fail(self, code: grpc.StatusCode, details: str, trailing: Any = ()) -> None:
@@ -180,22 +180,21 @@ class _Call:
         """Begin the handler at the server."""
         if self._lost or self.result.done():
             return
-        ends = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        ends = None if timeout is None else now() + timeout
         self._server.calls[self] = None
         self._task = start_on(self._server.node, self._handle(method, data, _Context(self, metadata, ends)), method)
         if timeout is not None:
-            task = self._task
+            self._timer = later_on(self._server.node, timeout, self._expire, method, self._task)
 
-            def check(again: bool = True) -> None:
-                if not task.done() and again:
-                    # A process that was frozen has noticed its deadline just now.
-                    later_on(self._server.node, ENDS_WITHIN, check, False)
-                elif not task.done():
-                    words = f"{method} of {self._server.node} runs {ENDS_WITHIN} s after its deadline"
-                    self._switchboard.history.violate("deadline", words)
+    def _expire(self, method: str, task: "asyncio.Task[None]") -> None:
+        """Cancel the handler at its deadline, which a process that was frozen notices late."""
+        task.cancel()
+        self._timer = later_on(self._server.node, ENDS_WITHIN, self._check_end, method, task)
 
-            cancel = later_on(self._server.node, timeout, task.cancel)
-            self._timers = cancel, later_on(self._server.node, timeout + ENDS_WITHIN, check)
+    def _check_end(self, method: str, task: "asyncio.Task[None]") -> None:
+        if not task.done():
+            words = f"{method} of {self._server.node} runs {ENDS_WITHIN} s after its deadline"
+            self._switchboard.history.violate("deadline", words)
 
     async def _handle(self, method: str, data: bytes, context: _Context) -> None:
         handler = self._server.handler(method)
@@ -211,8 +210,8 @@ class _Call:
             self.send_back(partial(self._respond, method, handler.response_serializer(message)))
         finally:
             self._server.calls.pop(self, None)
-            for timer in self._timers:
-                timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _respond(self, method: str, response: bytes) -> None:
         if not self.result.done():
@@ -261,10 +260,9 @@ class Channel:
     stream_unary = stream_stream = unary_stream
 
     async def _call(self, method: str, data: bytes, timeout: float | None, metadata: Any) -> bytes:  # noqa: ASYNC109
-        loop = asyncio.get_running_loop()
-        ends = None if timeout is None else loop.time() + timeout
+        ends = None if timeout is None else now() + timeout
         for attempt in range(1, ATTEMPTS + 1):
-            left = None if ends is None else ends - loop.time()
+            left = None if ends is None else ends - now()
             try:
                 return await self._attempt(method, data, left, metadata)
             except grpc.aio.AioRpcError as error:
