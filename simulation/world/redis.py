@@ -1,28 +1,19 @@
 """Redis: fakeredis with Lua as one node, reached over simulated connections, with its own clock."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from random import Random
 from typing import Any
 
-import hiredis
-from fakeredis import FakeServer, _commands, _msgs
-from fakeredis._helpers import NoResponse, SimpleError, SimpleString
-from fakeredis._socket._fakesocket import FakeSocket
-from fakeredis._socket._resp import convert_to_resp2, extract_command
-from fakeredis.commands_mixins import scripting_mixin
+from fakeredis._helpers import SimpleError
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 
-from simulation.world.arguments import apply
 from simulation.world.loop import EPOCH, Node, later_on, run_on
 from simulation.world.network import Connection, Network
+from simulation.world.redis_server import Socket, Watch, new_server
 
-# fakeredis looks for new globals before each command of a script. Real servers, which refuse them, run the scripts in other tests.
-scripting_mixin._check_for_lua_globals = lambda *_: None
-_commands.Signature.apply = apply
 # The longest time for which the reply to a renewal is held back, in seconds: less than the owner waits.
 LATEST_RENEWAL_SECONDS = 1.5
 # Replies that meet are delivered within so many callbacks of the client.
@@ -30,11 +21,6 @@ MOST_CALLBACKS_APART = 5
 # The longest time by which a request for a lease that is held arrives late, in seconds: its owner has done its work meanwhile.
 LATEST_ACQUIRE_SECONDS = 0.25
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
-# Results that need no conversion between versions of the protocol.
-_AS_THEY_ARE = frozenset({bytes, int, type(None), SimpleString})
-_PUSHED = (b"message", b"subscribe", b"unsubscribe")
-Watch = Callable[[str, list[bytes]], None]
-"""A function that sees each command after it was executed: the client's name and the command's parts."""
 
 
 class SimulatedRedis:
@@ -54,7 +40,7 @@ class SimulatedRedis:
         self.late_acquires = 0
         """While above 0, requests for leases that are held arrive late."""
         self._held: dict[str, list[Callable[[], None]]] = {}
-        self.server = run_on(node, _new_server)
+        self.server = run_on(node, new_server)
 
     async def connect(self, client: Node, factory: Callable[[], asyncio.Protocol], _: str) -> Any:
         """Open a connection, as `loop.create_connection` does. Raises ConnectionRefusedError."""
@@ -75,7 +61,7 @@ class SimulatedRedis:
         protocol.connection_made(transport)
         return transport, protocol
 
-    def execute(self, client: str, socket: "_Socket", data: bytes) -> None:
+    def execute(self, client: str, socket: "Socket", data: bytes) -> None:
         """Execute the commands in a part of a stream."""
         socket.client_name, socket.watched = client, self._watch
         socket.commands.feed(data)
@@ -110,7 +96,7 @@ class SimulatedRedis:
     def lose_data(self) -> None:
         """Restart without data: all connections are lost."""
         self.reset("")
-        self.server = run_on(self.node, _new_server)
+        self.server = run_on(self.node, new_server)
 
     def garble(self, seal: Callable[[str, str], str]) -> None:
         """Replace the entries of caches, half of them by text that is sealed and has another shape."""
@@ -159,199 +145,6 @@ def _after(callbacks: int, deliver: Callable[[], None]) -> None:
         deliver()
 
 
-class _Lua:
-    """A Lua runtime that compiles each script once, and leaves the collection of its garbage to Lua."""
-
-    def __init__(self, runtime: Any) -> None:
-        self._runtime = runtime
-        self._compiled: dict[Any, Any] = {}
-        self.table_from = runtime.table_from
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime, name)
-
-    def execute(self, script: Any) -> Any:
-        """Run a script."""
-        if script == "collectgarbage()":
-            return None
-        compiled = self._compiled.get(script)
-        if compiled is None:
-            compiled = self._compiled[script] = self._runtime.compile(script)
-        return compiled()
-
-
-_LUA: dict[str, Any] = {}
-"""The parts of fakeredis' Lua runtime, which takes longer to start than a run may last. Scripts leave nothing in it."""
-
-
-def _new_server() -> FakeServer:
-    """Return an empty server with the Lua runtime of the servers before."""
-    server = FakeServer((7,))
-    if not _LUA:
-        started = FakeServer((7,))
-        socket = FakeSocket(started, 0, client_class=asyncio.Protocol)
-        socket._get_server_runtime(started)
-        _LUA.update({name: value for name, value in vars(started).items() if name.startswith("_lua")})
-        _LUA["_lua_runtime"] = _Lua(_LUA["_lua_runtime"])
-    vars(server).update(_LUA)
-    return server
-
-
-class _Socket(FakeSocket):
-    """A client's socket at the server. Its hash is its number, so that publications reach sockets in the same order each time."""
-
-    client_name = ""
-    is_open = True
-    watched: Watch | None = None
-    reply: Callable[[bytes], None]
-    mutes: Callable[[list[bytes]], bool]
-
-    def __init__(self, server: FakeServer, number: int) -> None:
-        self._number = number
-        self.commands = hiredis.Reader()
-        self.command: list[bytes] = []
-        super().__init__(server, 0, client_class=asyncio.Protocol)
-
-    def __hash__(self) -> int:
-        return self._number
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def put_response(self, msg: Any) -> None:
-        """Send a response or a published message."""
-        self.reply(
-            encode(msg, pushed=self._resp_version == 3 and isinstance(msg, list) and msg[:1] and msg[0] in _PUSHED)
-        )
-
-    def process_late(self, fields: list[bytes]) -> None:
-        """Process a command that was late; its client waits for the response before it sends another one."""
-        if self.is_open:
-            self._process_command(fields)
-
-    def _process_command(self, fields: list[bytes]) -> None:
-        if self.mutes(fields):
-            self.put_response(0)
-            return
-        self.command = fields
-        name, arguments = _NAMES.get(fields[0]), fields[1:]
-        if name is None:
-            name, arguments = extract_command(fields)
-        if self._transaction is not None or name in _SPECIAL:
-            super()._process_command(fields)
-        else:
-            self._execute(name, arguments)
-        if self.watched is not None:
-            self.watched(self.client_name, fields)
-
-    def _execute(self, name: str, arguments: list[bytes]) -> None:
-        """Execute a command outside of a transaction. This server has no users, no threads and no suppressed responses."""
-        server: Any = self._server
-        while server.closed_sockets:
-            closed = server.closed_sockets.pop()()
-            if closed is not None:
-                closed._cleanup(server)
-        now = time.time()
-        for database in server.dbs.values():
-            database.time = now
-        try:
-            function, signature = self._name_to_func(name)
-            signature.check_arity(arguments, self.version)
-            with server.lock:
-                result = self._run_command(function, signature, arguments, False)
-        except SimpleError as error:
-            result = error
-        if type(result) is not bytes and type(result) is not int:
-            result = self._decode_result(result)
-        if not isinstance(result, NoResponse):
-            self.put_response(result)
-
-    def _run_command(self, function: Any, signature: Any, arguments: list[Any], from_script: bool) -> Any:
-        """Run a command. Nothing subscribes to notifications of keys."""
-        if from_script and _msgs.FLAG_NO_SCRIPT in signature.flags:
-            return SimpleError(_msgs.COMMAND_IN_SCRIPT_MSG)
-        if self._pubsub and signature.name not in self.ACCEPTED_COMMANDS_WHILE_PUBSUB:
-            return SimpleError(_msgs.BAD_COMMAND_IN_PUBSUB_MSG)
-        items: list[Any] = []
-        try:
-            ready = signature.apply(arguments, self._db, self.version)
-            if len(ready) == 1:
-                return ready[0]
-            arguments, items = ready
-            result = function(*arguments)
-            if type(result) not in _AS_THEY_ARE and self._resp_version == 2:
-                result = convert_to_resp2(result)
-        except SimpleError as error:
-            result = error
-        for item in items:
-            if item.is_modified:
-                item.writeback(remove_empty_val=_msgs.FLAG_LEAVE_EMPTY_VAL not in signature.flags)
-        return result
-
-    def _lua_redis_call(self, runtime: Any, _: Any, command: bytes, *arguments: Any) -> Any:
-        """Execute a command of a script."""
-        function, signature = self._name_to_func(command.decode().lower())
-        given = [one if type(one) is bytes else scripting_mixin._convert_redis_arg(one) for one in arguments]
-        result = self._run_command(function, signature, given, True)
-        if type(result) is list:
-            # Tables are made of lists for Lua; a value that is missing is false there.
-            return runtime.table_from(
-                [one if type(one) is bytes else self._convert_redis_result(runtime, one) for one in result]
-            )
-        return result if type(result) in (bytes, int) else self._convert_redis_result(runtime, result)
-
-    def _convert_lua_result(self, result: Any, nested: bool = True) -> Any:
-        return result if type(result) in (bytes, int) else super()._convert_lua_result(result, nested)
-
-    def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
-        """Run a script, which is compiled once."""
-        server: Any = self._server
-        server.script_cache[_digest(script)] = script
-        runtime = server._lua_runtime
-        server._lua_current_socket[0] = self
-        self._script_resp = 2
-        server._lua_set_keys_argv(
-            runtime.table_from(keys_and_args[:numkeys]), runtime.table_from(keys_and_args[numkeys:])
-        )
-        try:
-            result = runtime.execute(script)
-        except scripting_mixin.LUA_MODULE.LuaError as error:
-            raise SimpleError(f"ERR {error} script: {_digest(script).decode()}") from None
-        finally:
-            self._script_resp = None
-        return self._convert_lua_result(result, nested=False)
-
-
-_NAMES = {name.upper().encode(): name for name in ("eval", "evalsha", "get", "set", "del", "pttl", "publish")}
-"""The names under which fakeredis knows the commands that are sent most often."""
-# Commands that the shorter way of `_execute` does not know: those of transactions and connections.
-_SPECIAL = frozenset({"multi", "exec", "discard", "watch", "unwatch", "auth", "client reply", "reset"})
-
-
-@lru_cache(256)
-def _digest(script: bytes) -> bytes:
-    return hashlib.sha1(script, usedforsecurity=False).hexdigest().encode()
-
-
-def encode(value: Any, *, pushed: Any = False) -> bytes:
-    """Return a value in the protocol of Redis (RESP)."""
-    if type(value) is bytes:
-        return b"$%d\r\n%s\r\n" % (len(value), value)
-    if value is None:
-        return b"$-1\r\n"
-    if isinstance(value, bool | int):
-        return b":%d\r\n" % value
-    if isinstance(value, list | tuple):
-        return b"%s%d\r\n%s" % (b">" if pushed else b"*", len(value), b"".join(map(encode, value)))
-    if isinstance(value, dict):
-        parts = [encode(part) for pair in value.items() for part in pair]
-        return b"%%%d\r\n%s" % (len(value), b"".join(parts))
-    if isinstance(value, Exception):
-        code = b"NOSCRIPT " if type(value).__name__ == "NoScriptError" else b"ERR "
-        return b"-%s%s\r\n" % (b"" if str(value).startswith("READONLY ") else code, str(value).encode())
-    return encode(str(value).encode())
-
-
 def _kind(command: list[bytes]) -> str:
     """Return "acquire" for a request for a lease, "renewal" for its renewal, "store" for the store of a result, "" for others."""
     if len(command) < 4 or command[0] != b"EVAL":
@@ -371,7 +164,7 @@ class _Transport(asyncio.Transport):
         self._redis = redis
         self._protocol = protocol
         self._closing = False
-        self._socket = run_on(redis.node, _Socket, redis.server, len(redis.connections) + redis.server._next_client_id)
+        self._socket = run_on(redis.node, Socket, redis.server, len(redis.connections) + redis.server._next_client_id)
         self._socket.reply = self._reply
         self._socket.mutes = redis.mutes
         connection.on_loss.append(self._lost)
