@@ -147,7 +147,7 @@ class Seldom:
         return "removed"
 
     async def _revoke(self, operation: Operation) -> str:
-        """Let a seller end its authorization, and authorize again if Amazon's change alone does not restore the account."""
+        """Let a seller end its authorization, and authorize again if Amazon's change does not restore the account."""
         account_id, seller = self._client.accounts[SPARE]
         async with self._client.lock(SPARE):
             self._amazon.sellers[seller].revoked = True
