@@ -335,8 +335,7 @@ class Checker:
                 for one in made[: index + 1]
                 if one.seller == last.seller and one.grant == last.grant and one.sent > last.sent - window
             ]
-            sent = [one.sent for one in same]
-            if len(same) > 1 + self._causes(last.seller, min(sent), max(sent)):
+            if len(same) > 1 + self._causes(last.seller, min(one.sent for one in same), last.issued):
                 numbers = ", ".join(str(one.number) for one in same)
                 self.history.violate("exchange", f"tokens {numbers} were exchanged for one grant of {last.seller}")
         self._seen_exchanges = len(made)
