@@ -1,10 +1,10 @@
-"""`asyncio.timeout` and `asyncio.wait_for` as a run needs them: about a thousand times, at less than half of the cost.
+"""`asyncio.timeout` as a run needs it: about a thousand times, at less than half of the cost.
 
-`wait_for` is that of Python 3.12 and later, with which the services' images run: it starts no task.
+`asyncio.wait_for` stays that of the Python that runs: the one of Python 3.11 swallows some cancellations, which a run must show.
 """
 
 import asyncio
-from typing import Any, Self
+from typing import Self
 
 from simulation.world.loop import NODE, current_task, later_on
 
@@ -46,9 +46,3 @@ class Timeout:
     def expired(self) -> bool:
         """Return whether the delay has passed."""
         return self._expired
-
-
-async def wait_for(awaitable: Any, timeout: float | None) -> Any:  # noqa: ASYNC109  (as asyncio has it)
-    """Return the result of a future or coroutine. Raises TimeoutError after `timeout` seconds."""
-    async with Timeout(timeout):
-        return await awaitable
