@@ -32,7 +32,7 @@ SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests and services that are compiled once need not be compiled again by each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz fuzz-parsers simulate plants chaos soak leaks results check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz fuzz-parsers simulate plants chaos soak leaks slices results check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 # The order of sets of text must not differ between processes: a history is the same byte for byte.
 simulate plants: export PYTHONHASHSEED := 0
@@ -76,6 +76,11 @@ fuzz-parsers: $(VENV)/.dev ## give each parser of foreign bytes mutated inputs, 
 
 leaks: $(VENV)/.dev ## hunt for leaked secrets on every path and in every place, and for each planted leak: PLANTS="<patch> …"
 	$(BIN)/python -m leaks $(PLANTS)
+
+slices: $(VENV)/.dev ## run a part of the long checks in some minutes: 200 seeds, 60 s of fuzzing, 8 faults of chaos
+	@$(MAKE) --no-print-directory simulate SEEDS=200
+	$(PYTEST) tests/fuzz --fuzz-seconds 30
+	$(BIN)/python -m chaos --faults 8 || [ $$? -eq 2 ]  # 2: a server is missing, and the command names it
 
 results: $(VENV)/.dev ## write docs/results.md from the results of the long checks in dist/
 	@$(BIN)/python -m scripts.make_results
