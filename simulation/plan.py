@@ -1,6 +1,7 @@
 """The plan of a run: its operations and faults, which a seed decides before the run begins, so that each can be left out."""
 
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from random import Random
 
 ACCOUNTS = 2
@@ -107,6 +108,11 @@ class Operation:
         """The operations that clients carry out for this one."""
         return {"burst": BURST_CALLS, "storm": STORM_CALLS}.get(self.kind, 1)
 
+    def numbered(self, number: int) -> "Operation":
+        """Return the operation with a number."""
+        place, time = (self.account, self.replica), (self.deadline, self.cancel)
+        return Operation(number, self.kind, self.at, *place, *time, self.draw)
+
     def __str__(self) -> str:
         left = f", cancelled after {self.cancel:.4f} s" if self.cancel else ""
         return f"#{self.number} {self.kind} account {self.account} within {self.deadline:.1f} s{left}"
@@ -171,9 +177,10 @@ def make_plan(seed: int) -> Plan:
     if first > 1.0 and random.random() < 0.5:
         faults[0] = Fault(0, "slow_commits", 1.0, FAULTS["slow_commits"], "")
     calm = random.random() < 0.5
+    weighed = list(weights), list(accumulate(weights.values()))
     operations, paused, calls = list[Operation](), set[int](), 0
     while calls < OPERATIONS:
-        operation = _operation(random, calm, weights)
+        operation = _operation(random, weighed, calm=calm)
         if operation.kind == "deactivate":
             # Pauses of one account follow one another, and each takes long.
             if operation.account in paused:
@@ -182,7 +189,7 @@ def make_plan(seed: int) -> Plan:
         operations.append(operation)
         calls += operation.calls
     operations.sort(key=lambda one: one.at)
-    numbered = tuple(replace(one, number=number) for number, one in enumerate(operations))
+    numbered = tuple(one.numbered(number) for number, one in enumerate(operations))
     skews = {
         name: random.choice((-SKEW_SECONDS, SKEW_SECONDS, random.uniform(-SKEW_SECONDS, SKEW_SECONDS)))
         for name in [*nodes(), "redis"]
@@ -212,8 +219,9 @@ def _fault(number: int, random: Random, kinds: list[str], first: float) -> Fault
     return Fault(number, kind, at, seconds, target, other if kind == "cut" else "")
 
 
-def _operation(random: Random, calm: bool, weights: dict[str, int]) -> Operation:
-    kind = random.choices(list(weights), list(weights.values()))[0]
+def _operation(random: Random, weighed: tuple[list[str], list[int]], *, calm: bool) -> Operation:
+    """Return an operation. `weighed` are the kinds and the sums of their weights."""
+    kind = random.choices(weighed[0], cum_weights=weighed[1])[0]
     # Callers come in groups, so that several wait for the same token.
     at = random.random() * BUSY_SECONDS
     if kind in ("deactivate", "burst"):

@@ -61,7 +61,7 @@ async def serve_account(world: World, node: Node, server: Server) -> AsyncIterat
         applications = Applications(store, audit, now, new_uuid7)
         accounts = Accounts(store, applications, audit, RedisChangePublisher(redis), now, new_uuid7, new_external_id)
         servicers = (
-            AccountServicer(accounts, SimulatedChangeLog(store, world.database)),
+            AccountServicer(accounts, SimulatedChangeLog(world.database)),
             AccountSecretsServicer(accounts, applications),
             ApplicationServicer(applications),
         )

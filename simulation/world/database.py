@@ -159,15 +159,15 @@ class SimulatedStore:
 class SimulatedChangeLog:
     """The list of changes as one replica reads it. A cursor is the number of changes before it."""
 
-    def __init__(self, store: SimulatedStore, database: SimulatedDatabase) -> None:
-        self._store = store
+    def __init__(self, database: SimulatedDatabase) -> None:
         self._database = database
 
     async def read(self, cursor: str) -> ListedChanges:
         """Return the changes since a cursor."""
-        changes = self._database.changes
-        async with self._store.reading():
-            seen = len(changes)
+        changes, network = self._database.changes, self._database.network
+        # What is read is as old as a read may be: that of its first moment.
+        seen = len(changes)
+        await asyncio.sleep(network.delay() + network.delay())
         if not cursor:
             return ListedChanges((), str(seen), forgets_all=True)
         return ListedChanges(changes[int(cursor) : seen], str(seen), forgets_all=False)

@@ -31,7 +31,7 @@ class Node:
         self.offset = offset
         self.alive = True
         self.frozen = False
-        self.ready: deque[_Handle] = deque()
+        self.ready: deque[Handle] = deque()
         self.tasks: list[asyncio.Task[Any]] = []
         self.prune_at = 64
         self.context: Context | None = None
@@ -53,33 +53,27 @@ class NoProgress(Exception):
     """An endless loop of callbacks, or no timer while a result is awaited."""
 
 
-class _Handle(asyncio.TimerHandle):
-    """A callback of a node. It costs a third of asyncio's handle, of which a run has some ten thousand."""
+class Handle:
+    """A callback of a node, without what asyncio's handle has for its debug mode; a cancelled one has no callback."""
 
-    __slots__ = ("node",)
-    _callback: Any
-    _args: Any
-    _context: Context
-    _cancelled: bool
+    __slots__ = ("args", "callback", "context", "node")
 
     def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, node: Node) -> None:
-        self._callback = callback
-        self._args = args
-        self._context = context
-        self._cancelled = False
+        self.callback = callback
+        self.args = args
+        self.context = context
         self.node = node
 
     def __repr__(self) -> str:
-        return f"<callback {getattr(self._callback, '__qualname__', type(self._callback).__name__)}>"
+        return f"<callback {getattr(self.callback, '__qualname__', type(self.callback).__name__)}>"
 
     def cancel(self) -> None:
         """Leave the callback out when its turn comes."""
-        self._cancelled = True
-        self._callback = self._args = None
+        self.callback = self.args = None
 
     def cancelled(self) -> bool:
         """Return whether it is left out."""
-        return self._cancelled
+        return self.callback is None
 
 
 class SimulationLoop(asyncio.BaseEventLoop):
@@ -94,7 +88,7 @@ class SimulationLoop(asyncio.BaseEventLoop):
         self.aborted = False
         self.connect: Callable[..., Coroutine[Any, Any, Any]] | None = None
         self._random = random
-        self._timers: list[tuple[float, int, _Handle]] = []
+        self._timers: list[tuple[float, int, Handle]] = []
         self._numbers = 0
         self._runnable: list[Node] = []
         self._most_steps = MOST_STEPS
@@ -104,12 +98,12 @@ class SimulationLoop(asyncio.BaseEventLoop):
         """Return the present node's monotonic time in seconds."""
         return self.now + NODE.get().offset
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Handle:  # type: ignore[override]
         """Append a callback to the queue of its node."""
         if context is None:
             context = copy_context()
         node = context.get(NODE) or WORLD
-        handle = _Handle(callback, args, context, node)
+        handle = Handle(callback, args, context, node)
         if node.alive:
             if not node.ready and not node.frozen:
                 self._runnable.append(node)
@@ -120,21 +114,17 @@ class SimulationLoop(asyncio.BaseEventLoop):
 
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Handle:
         """Call back after `delay` seconds."""
         return self._call_at(self.now + delay, callback, args, copy_context() if context is None else context)
 
-    def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Handle:
         """Call back at a time of the present node's monotonic clock, in seconds."""
         context = copy_context() if context is None else context
         return self._call_at(max(self.now, when - NODE.get().offset), callback, args, context)
 
-    def _call_at(
-        self, when: float, callback: Callable[..., Any], args: tuple[Any, ...], context: Context
-    ) -> asyncio.TimerHandle:
-        handle = _Handle(callback, args, context, context.get(NODE) or WORLD)
+    def _call_at(self, when: float, callback: Callable[..., Any], args: tuple[Any, ...], context: Context) -> Handle:
+        handle = Handle(callback, args, context, context.get(NODE) or WORLD)
         self._numbers += 1
         heappush(self._timers, (when, self._numbers, handle))
         return handle
@@ -183,29 +173,29 @@ class SimulationLoop(asyncio.BaseEventLoop):
                         runnable.pop()
                         continue
                     handle = ready.popleft()
-                    if handle._cancelled:
+                    if handle.callback is None:
                         continue
                 self.steps += 1
                 if self.steps > self._most_steps:
                     raise NoProgress(f"{node.name} runs callbacks without end: {handle!r}"[:300])
                 try:
-                    handle._context.run(handle._callback, *handle._args)
+                    handle.context.run(handle.callback, *handle.args)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:  # noqa: BLE001  (as asyncio does)
-                    words = f"Exception in callback {handle._callback}"
+                    words = f"Exception in callback {handle.callback}"
                     self.call_exception_handler({"message": words, "exception": error})
             return None if self.aborted else task.result()
         finally:
             asyncio.events._set_running_loop(None)  # type: ignore[attr-defined]
 
-    def _advance(self) -> tuple[Node, "_Handle"]:
+    def _advance(self) -> "tuple[Node, Handle]":
         """Advance the time to the next timer, and return its node and its callback. Raises NoProgress."""
         timers, runnable = self._timers, self._runnable
         while timers:
             when, _, handle = heappop(timers)
             node = handle.node
-            if handle._cancelled or not node.alive:
+            if handle.callback is None or not node.alive:
                 continue
             if when > self.now:
                 self.now, self._most_steps = when, self.steps + MOST_STEPS
@@ -271,10 +261,11 @@ def start_on(node: Node, coroutine: Coroutine[Any, Any, Any], name: str = "") ->
     return _RUNNING[0].create_task(coroutine, name=name, context=_context_of(node))
 
 
-def later_on(node: Node, seconds: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+def later_on(node: Node, seconds: float, callback: Callable[..., Any], *args: Any) -> Handle:
     """Call back as a part of a node after `seconds`."""
     loop = _RUNNING[0]
-    handle = _Handle(callback, args, _context_of(node), node)
+    context = node.context
+    handle = Handle(callback, args, _context_of(node) if context is None else context.copy(), node)
     loop._numbers += 1
     heappush(loop._timers, (loop.now + seconds, loop._numbers, handle))
     return handle

@@ -63,7 +63,7 @@ class Network:
         later_on(target, self.delay(), self._arrive, source, target, deliver, args)
 
     def _arrive(self, source: Node, target: Node, deliver: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        if self.is_cut(source.name, target.name):
+        if self.weather.cuts and self.is_cut(source.name, target.name):
             later_on(target, 0.1 + self.delay(), self._arrive, source, target, deliver, args)
         else:
             deliver(*args)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+import hiredis
 import prometheus_client
 import structlog
 from redis.asyncio import client, connection
@@ -44,6 +45,11 @@ _GET_CONNECTION: Any = connection.ConnectionPool.get_connection.__wrapped__  # t
 
 def _record_nothing(*_: Any, **__: Any) -> _Nothing:
     return _NOTHING
+
+
+def _pack_command(_: Any, *args: Any) -> list[bytes]:
+    """Return a command in the protocol of Redis, made by hiredis, which redis-py's clients without asyncio use for it."""
+    return [hiredis.pack_command((*args[0].split(), *args[1:]))]
 
 
 class SimulatedDatetime(datetime):
@@ -113,6 +119,7 @@ def replaced_world(
             (connection, "record_connection_count", _record_nothing),
             (connection, "get_pool_name", lambda _: ""),
             (connection.ConnectionPool, "get_connection", _GET_CONNECTION),
+            (connection.AbstractConnection, "pack_command", _pack_command),
             (logs, "_bound", logs._Bound(None, lambda *_: None)),
             (prometheus_client.CollectorRegistry, "register", lambda *_: None),
         ):

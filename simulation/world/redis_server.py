@@ -21,6 +21,8 @@ scripting_mixin._check_for_lua_globals = lambda *_: None
 _commands.Signature.apply = apply
 # Results that need no conversion between versions of the protocol.
 _AS_THEY_ARE = frozenset({bytes, int, type(None), SimpleString})
+VERSION = (7,)
+"""The version of Redis."""
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
 Watch = Callable[[str, list[bytes]], None]
 """A function that sees each command after it was executed: the client's name and the command's parts."""
@@ -53,9 +55,9 @@ _LUA: dict[str, Any] = {}
 
 def new_server() -> FakeServer:
     """Return an empty server with the Lua runtime of the servers before."""
-    server = FakeServer((7,))
+    server = FakeServer(VERSION)
     if not _LUA:
-        started = FakeServer((7,))
+        started = FakeServer(VERSION)
         socket = FakeSocket(started, 0, client_class=asyncio.Protocol)
         socket._get_server_runtime(started)
         _LUA.update({name: value for name, value in vars(started).items() if name.startswith("_lua")})
@@ -123,7 +125,6 @@ class Socket(FakeSocket):
             database.time = now
         try:
             function, signature = self._name_to_func(name)
-            signature.check_arity(arguments, self.version)
             with server.lock:
                 result = self._run_command(function, signature, arguments, False)
         except SimpleError as error:
@@ -141,7 +142,7 @@ class Socket(FakeSocket):
             return SimpleError(_msgs.BAD_COMMAND_IN_PUBSUB_MSG)
         items: list[Any] = []
         try:
-            ready = signature.apply(arguments, self._db, self.version)
+            ready = signature.apply(arguments, self._db, VERSION)
             if len(ready) == 1:
                 return ready[0]
             arguments, items = ready

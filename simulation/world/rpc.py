@@ -17,7 +17,7 @@ from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 from sellergate_common.status import DETAILS_KEY
 
 from simulation.history import History
-from simulation.world.loop import NODE, Node, later_on, now, start_on
+from simulation.world.loop import NODE, Handle, Node, later_on, now, start_on
 from simulation.world.network import Network
 
 # What gRPC's service config of `channel` sets: attempts of idempotent methods, and the first pause between them.
@@ -26,6 +26,19 @@ ATTEMPTS, FIRST_PAUSE = 3, 0.05
 ENDS_WITHIN = 1.5
 _RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 _GENERATED = "_pb2_grpc"
+
+
+@lru_cache
+def _parts(target: str) -> tuple[str, str]:
+    """Return the name of a service, and the number of a replica of it ("": any)."""
+    service, _, number = target.partition("-")
+    return service, number
+
+
+@lru_cache
+def _certificate(identity: str) -> dict[str, list[bytes]]:
+    """Return what a certificate shows of its identity."""
+    return {"peer_uri": [(SPIFFE_PREFIX + identity).encode()]}
 
 
 class Switchboard:
@@ -44,7 +57,7 @@ class Switchboard:
 
     def of(self, target: str) -> "list[Server]":
         """Return the servers behind a target: "token", or one replica of it, "token-1"."""
-        service, _, number = target.partition("-")
+        service, number = _parts(target)
         return [one for name, one in self.servers.get(service, {}).items() if not number or name == target]
 
     def remove(self, node: Node) -> None:
@@ -112,7 +125,7 @@ class _Context:
         return self._metadata
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
-        return {"peer_uri": [(SPIFFE_PREFIX + self._call.identity).encode()]}
+        return _certificate(self._call.identity)
 
     def time_remaining(self) -> float | None:
         return None if self._ends is None else self._ends - now()
@@ -137,7 +150,7 @@ class _Call:
         self._client = client
         self._server = server
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Handle | None = None
         self._lost = False
 
     def fail(self, code: grpc.StatusCode, details: str, trailing: Any = ()) -> None:

@@ -6,7 +6,7 @@
 import asyncio
 from typing import Self
 
-from simulation.world.loop import NODE, current_task, later_on
+from simulation.world.loop import NODE, Handle, current_task, later_on
 
 
 class Timeout:
@@ -17,7 +17,7 @@ class Timeout:
     def __init__(self, delay: float | None) -> None:
         self._delay = delay
         self._expired = False
-        self._handle: asyncio.Handle | None = None
+        self._handle: Handle | None = None
 
     async def __aenter__(self) -> Self:
         """Begin."""
