@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from sellergate_common.errors import SellergateError
+from sellergate_common.flights.lease import LEASE_SECONDS
 from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_token.lwa.client import EXCHANGE_SECONDS
 
@@ -26,7 +27,7 @@ from simulation.world.patches import replaced_world
 
 # The seconds after which the background tasks of all replicas run.
 START_SECONDS = 0.5
-# The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
+# The seconds after the faults within which everything must work again: trust in copies, and pauses after failures.
 RECOVERY_SECONDS = 3.5
 # The longest time for which the request of a fetch waits for each host of Amazon, in seconds.
 SILENCE_SECONDS = {"lwa": EXCHANGE_SECONDS + 1.0, "spapi": FLIGHT_SECONDS + 1.0}
@@ -38,6 +39,8 @@ CONVERGENCE_SECONDS = 40.0
 _TRANSIENT = ("_Call._handle",)
 # The prefix of the leases of tokens; gateways hold all others.
 TOKEN_LEASE = "tok"
+LEASE = b":lease"
+"""The end of the names of leases."""
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ async def _main(world: World, checker: Checker) -> None:
     await client.run(world.plan.operations)
     history.note("recovery")
     await recovered
+    await _until_released(cluster)
     await _converge(client)
     await _until_idle(cluster)
     checker.check_exchanges()
@@ -125,6 +129,15 @@ async def _main(world: World, checker: Checker) -> None:
 async def _recover(faults: "asyncio.Task[None]") -> None:
     await faults
     await asyncio.sleep(RECOVERY_SECONDS)
+
+
+async def _until_released(cluster: Cluster) -> None:
+    """Wait until the leases of this moment have ended, for their life at most: some owners are dead, or could not release them."""
+    redis, loop = cluster.world.redis, asyncio.get_running_loop()
+    held = {key: redis.value(key) for key in redis.living_keys() if key.endswith(LEASE)}
+    ends = loop.time() + LEASE_SECONDS
+    while any(redis.value(key) == owner for key, owner in held.items()) and loop.time() < ends:
+        await asyncio.sleep(0.2)
 
 
 async def _converge(client: Client) -> None:
@@ -193,7 +206,7 @@ def _is_busy(cluster: Cluster, service: str) -> bool:
 
 def _leases(cluster: Cluster, service: str = "") -> list[str]:
     """Return the prefixes of the keys of a service's leases ("": of all)."""
-    kinds = [key.partition(b":")[0].decode() for key in cluster.world.redis.living_keys() if key.endswith(b":lease")]
+    kinds = [key.partition(b":")[0].decode() for key in cluster.world.redis.living_keys() if key.endswith(LEASE)]
     return [kind for kind in kinds if not service or (kind == TOKEN_LEASE) == (service == "token")]
 
 
