@@ -40,6 +40,7 @@ LIFE_SHARE, ROUNDING_SECONDS = 0.8, 0.002
 # A cause explains exchanges for these seconds after its end: a lease that is not released, and the retries of a call.
 AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
 _WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
+_SCRIPTS = frozenset({b"EVAL", b"EVALSHA"})
 _CHANGES = re.compile(rb"call\('(?!GET|PTTL)")
 """What a script has that does more than read an entry."""
 # Reasons of errors after which a call may have been executed.
@@ -164,7 +165,8 @@ class Checker:
             if key.startswith(b"tok:{"):
                 if key.endswith(b":lease"):
                     self._check_lease(client, key)
-                elif key.endswith(b"}"):
+                elif key.endswith(b"}") and (fields[0].upper() not in _SCRIPTS or key == fields[3]):
+                    # A script that has the entry as a later key only reads it.
                     self._check_entry(client, key, fenced=fields[0].upper() != b"SET")
 
     def _note_contest(self, client: str, key: bytes) -> None:

@@ -85,8 +85,9 @@ def main() -> int:
         tried.append(done)
         seed = "-" if done.seed is None else str(done.seed)
         print(f"{done.name:26} {seed:>6} {done.seconds:5.0f}  {done.words[:90] or 'NOT FOUND'}", flush=True)
-    if not options.files:
-        write_result("plants", {"seeds": options.seeds, "plants": [asdict(one) for one in tried]})
+        if not options.files:
+            # After each plant: a run of all of them takes long.
+            write_result("plants", {"seeds": options.seeds, "plants": [asdict(one) for one in tried]})
     return int(any(one.seed is None for one in tried))
 
 

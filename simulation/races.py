@@ -73,6 +73,25 @@ async def late_reads(client: Any, operation: Operation) -> AsyncIterator[str]:
     await read_everywhere(client, account, f"op-{operation.number}-3")
 
 
+async def ask_isolated(client: Any, operation: Operation) -> None:
+    """Use each process that cannot learn of a change, as soon as it must not trust its copies any more."""
+    now = client.checker.now
+    isolated = [
+        fault.target
+        for fault in client.checker.faults
+        if fault.kind == "isolated" and fault.at <= now < fault.at + fault.seconds - TRUST_SECONDS
+    ]
+    if isolated:
+        await asyncio.sleep(TRUST_SECONDS + 0.05)
+    for target in isolated:
+        service, _, number = target.partition("-")
+        replica, key = int(number) - 1, f"op-{operation.number}-{target}"
+        if service == "token":
+            await gather(client.get_token(operation.account, replica, 1.0))
+        else:
+            await gather(client.call(operation.account, replica, gateway.READS[2], key, 1.0))
+
+
 async def read_everywhere(client: Any, account: int, key: str) -> None:
     """Request a token of each replica, and make a call through each gateway."""
     tokens = (client.get_token(account, replica, PATIENCE_SECONDS) for replica in range(REPLICAS["token"]))

@@ -121,6 +121,7 @@ async def _main(world: World, checker: Checker) -> None:
     await _until_idle(cluster)
     checker.check_exchanges()
     checker.check_calls()
+    client.seldom.check_end()
     await _check_rest(cluster, at_rest)
     await cluster.stop()
     history.note("stopped")

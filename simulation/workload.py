@@ -19,14 +19,15 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.rpc.channel import invoke
 
 from simulation import bursts, gateway
+from simulation.administration import USER
 from simulation.cluster import World
 from simulation.history import History
 from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
 from simulation.other_tokens import OtherTokens
 from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, SPARE, Operation
-from simulation.races import gather, late_reads, reading_meanwhile
+from simulation.races import ask_isolated, gather, late_reads, reading_meanwhile
 from simulation.rotation import deliver_secrets
-from simulation.seldom import USER, Seldom
+from simulation.seldom import Seldom
 from simulation.world.amazon import APPLICATION, CLIENT_ID
 from simulation.world.database import DirectStore
 from simulation.world.loop import EPOCH
@@ -266,6 +267,7 @@ class Client:
                 known.changes.append(self.checker.now)
             known.grants.append((self.checker.now, number))
         await self._use(operation)
+        await ask_isolated(self, operation)
         if not operation.number % 4:
             await self._expect_grant(operation, number, changed.account.revision)
         return f"grant {number}, revision {changed.account.revision}"
