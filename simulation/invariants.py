@@ -103,6 +103,8 @@ class Checker:
         """By lease and node: leases that expired, and that another owner has acquired since."""
         self._entries: dict[bytes, tuple[int, float, bool]] = {}
         """By key the token's number, its end, and whether it was stored under a fencing number."""
+        self.leases_until = 0.0
+        """The time by which leases expire that a fault kept from their release."""
         self.calls: dict[str, Call] = {}
         self._seen_exchanges = 0
 
@@ -116,6 +118,8 @@ class Checker:
         name = str(event.get("event"))
         self.logged[name] = self.logged.get(name, 0) + 1
         self.history.note("log", f"{level} {name} {event.get('cause', event.get('reason', ''))}".rstrip())
+        if name == "lease_not_released" and self._keeps_from_redis():
+            self.leases_until = self.now + LEASE_SECONDS
         if name in ("bug", "flight_overdue", "task_did_not_end"):
             words = str(event.get("exception") or event.get("task") or event.get("method") or "")
             self.history.violate("log", f"{name} {words[-1500:]}")
@@ -317,6 +321,11 @@ class Checker:
             for fault in self.faults
             if fault.kind in kinds
         )
+
+    def _keeps_from_redis(self) -> bool:
+        """Return whether a fault delays or loses commands of Redis at present."""
+        assert self.world is not None
+        return self.world.redis.holds_renewals > 0 or self.active(self.now, self.now, STOP_RENEWALS)
 
     def redis_lost_data(self) -> None:
         """Forget what is known about Redis."""

@@ -118,7 +118,7 @@ async def _main(world: World, checker: Checker) -> None:
     await recovered
     await _until_released(cluster)
     await _converge(client)
-    await _until_idle(cluster)
+    await _until_idle(cluster, checker)
     checker.check_exchanges()
     checker.check_calls()
     client.seldom.check_end()
@@ -179,10 +179,11 @@ async def _expect_now(client: Client, replica: str, attempt: Callable[[], Awaita
         client.history.violate("convergence", f"{replica} fails again: {error.reason} {error.message}"[:300])
 
 
-async def _until_idle(cluster: Cluster) -> None:
+async def _until_idle(cluster: Cluster, checker: Checker) -> None:
     """Wait until no lease and no fetch is left, for IDLE_SECONDS at most after the last request that Amazon did not respond to.
 
-    Fetches outlive their callers until their own deadline, and a gateway's fetch may wait for that of a token.
+    Fetches outlive their callers until their own deadline, and a gateway's fetch may wait for that of a token. A lease that a fault
+    kept from its release expires.
     """
     loop, amazon = asyncio.get_running_loop(), cluster.world.amazon
     began = loop.time()
@@ -194,7 +195,8 @@ async def _until_idle(cluster: Cluster) -> None:
             if amazon.silent_requests[host] and now < began + seconds:
                 ends[host] = now + IDLE_SECONDS
         ends["spapi"] = max(ends.values())
-        if not any(now < ends[host] and _is_busy(cluster, SENDERS[host]) for host in ends):
+        latest = {host: max(end, checker.leases_until) for host, end in ends.items()}
+        if not any(now < latest[host] and _is_busy(cluster, SENDERS[host]) for host in ends):
             return
         await asyncio.sleep(0.2)
 
