@@ -85,7 +85,7 @@ async def ask_isolated(client: Any, operation: Operation) -> None:
         await asyncio.sleep(TRUST_SECONDS + 0.05)
     for target in isolated:
         service, _, number = target.partition("-")
-        replica, key = int(number) - 1, f"op-{operation.number}-{target}"
+        replica, key = int(number) - 1, f"op-{operation.number}-9{number}"
         if service == "token":
             await gather(client.get_token(operation.account, replica, 1.0))
         else:
