@@ -18,6 +18,7 @@ from unittest import mock
 import hiredis
 import prometheus_client
 import structlog
+from redis import event
 from redis.asyncio import client, connection
 from redis.asyncio.observability import recorder
 from sellergate_account.rpc import once
@@ -119,6 +120,8 @@ def replaced_world(
             (connection, "record_connection_count", _record_nothing),
             (connection, "get_pool_name", lambda _: ""),
             (connection.ConnectionPool, "get_connection", _GET_CONNECTION),
+            # Its only listener sends new credentials, of which the simulated Redis has none.
+            (event.EventDispatcher, "dispatch_async", _record_nothing),
             (connection.AbstractConnection, "pack_command", _pack_command),
             (logs, "_bound", logs._Bound(None, lambda *_: None)),
             (prometheus_client.CollectorRegistry, "register", lambda *_: None),
