@@ -21,6 +21,7 @@ scripting_mixin._check_for_lua_globals = lambda *_: None
 _commands.Signature.apply = apply
 # Results that need no conversion between versions of the protocol.
 _AS_THEY_ARE = frozenset({bytes, int, type(None), SimpleString})
+_lua_type = scripting_mixin.LUA_MODULE.lua_type
 VERSION = (7,)
 """The version of Redis."""
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
@@ -169,7 +170,15 @@ class Socket(FakeSocket):
         return result if type(result) in (bytes, int) else self._convert_redis_result(runtime, result)
 
     def _convert_lua_result(self, result: Any, nested: bool = True) -> Any:
-        return result if type(result) in (bytes, int) else super()._convert_lua_result(result, nested)
+        if type(result) is bytes or type(result) is int:
+            return result
+        if _lua_type(result) != "table" or (item := result[1]) is None:
+            return super()._convert_lua_result(result, nested)
+        items: list[Any] = []
+        while item is not None:
+            items.append(self._convert_lua_result(item))
+            item = result[len(items) + 1]
+        return items
 
     def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
         """Run a script, which is compiled once."""
