@@ -11,11 +11,12 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.tasks import retrieve
 
 from simulation import gateway
+from simulation.faults import SLOWEST_COMMIT
 from simulation.invariants import TRUST_SECONDS
 from simulation.plan import REPLICAS, Operation
 
 # The seconds between two rounds of reads while a COMMIT is slow.
-ROUND_SECONDS = 0.05
+ROUND_SECONDS = 0.1
 # The seconds for which a read has been on its way when the change is requested.
 HEAD_START_SECONDS = 0.02
 # The longest time for which a read waits.
@@ -29,21 +30,36 @@ async def gather(*calls: Awaitable[Any]) -> None:
             raise error
 
 
+def is_slow(operation: Operation) -> bool:
+    """Return whether the COMMIT of an operation's change is slow, also without a fault: every third one is."""
+    return not operation.number % 3
+
+
 @asynccontextmanager
-async def reading_meanwhile(client: Any, account: int) -> AsyncIterator[None]:
+async def reading_meanwhile(client: Any, operation: Operation) -> AsyncIterator[None]:
     """Request an account's tokens while the body runs, if COMMITs are slow: copies of the old row are made at all moments."""
+    account, database = operation.account, client.world.database
     written = asyncio.Event()
+
+    async def read_all() -> None:
+        await gather(*(client.get_token(account, replica, 1.0) for replica in range(REPLICAS["token"])))
 
     async def read() -> None:
         while not written.is_set():
-            await gather(*(client.get_token(account, replica, 1.0) for replica in range(REPLICAS["token"])))
+            await read_all()
             await asyncio.sleep(ROUND_SECONDS)
 
-    reads = asyncio.get_running_loop().create_task(read()) if client.world.database.slowest_commit else None
+    if is_slow(operation):
+        # A token of the present credentials is cached: exchanges write too, and would wait for the COMMIT.
+        await read_all()
+        database.slowest_commit = SLOWEST_COMMIT
+    reads = asyncio.get_running_loop().create_task(read()) if database.slowest_commit else None
     try:
         yield
     finally:
         written.set()
+        if is_slow(operation):
+            database.slowest_commit = 0.0
         if reads is not None:
             await asyncio.wait({reads})
 

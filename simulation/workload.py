@@ -25,7 +25,7 @@ from simulation.history import History
 from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
 from simulation.other_tokens import OtherTokens
 from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, SPARE, Operation
-from simulation.races import ask_isolated, gather, late_reads, reading_meanwhile
+from simulation.races import ask_isolated, gather, is_slow, late_reads, reading_meanwhile
 from simulation.rotation import deliver_secrets
 from simulation.seldom import Seldom
 from simulation.world.amazon import APPLICATION, CLIENT_ID
@@ -261,7 +261,7 @@ class Client:
             )
             self._begin_write(known)
             try:
-                async with reading_meanwhile(self, operation.account):
+                async with reading_meanwhile(self, operation):
                     changed = await self.update_account(request)
             finally:
                 known.changes.append(self.checker.now)
@@ -297,7 +297,7 @@ class Client:
                 )
                 await asyncio.sleep(0.12)
             return
-        if operation.draw >= 0.5 or self.world.database.slowest_commit:
+        if operation.draw >= 0.5 or self.world.database.slowest_commit or is_slow(operation):
             await asyncio.sleep(PROMPT_SECONDS + 0.02)
         calls = [
             self.get_token(operation.account, replica, PATIENCE_SECONDS / 2) for replica in range(REPLICAS["token"])
