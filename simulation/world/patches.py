@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from unittest import mock
 
@@ -24,6 +25,7 @@ from redis.asyncio.observability import recorder
 from sellergate_account.rpc import once
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.observability import logs
+from sellergate_common.rpc import interceptors
 from sellergate_gateway.calls import lateness
 from sellergate_gateway.captures import service as captures
 from sellergate_token import wiring as token_wiring
@@ -42,6 +44,10 @@ class _Nothing:
 _NOTHING = _Nothing()
 # redis-py's function, without the one around it that looks for arguments which no caller gives any more.
 _GET_CONNECTION: Any = connection.ConnectionPool.get_connection.__wrapped__  # type: ignore[attr-defined]
+
+
+# A parser of requests has no state, and reads the descriptors of all fields when it is made.
+_request_parser = lru_cache(interceptors.RequestParser)
 
 
 def _record_nothing(*_: Any, **__: Any) -> _Nothing:
@@ -114,6 +120,7 @@ def replaced_world(
             (lateness, "PERIOD_SECONDS", 1.0),
             # No run has captures; the question for them would be a message a second.
             (captures, "LOOK_SECONDS", 20.0),
+            (interceptors, "RequestParser", _request_parser),
             (recorder, "_get_or_create_collector", lambda: None),
             # Each command calls these functions six times; without a collector they do nothing.
             (client, "record_operation_duration", _record_nothing),
