@@ -188,6 +188,11 @@ def make_plan(seed: int) -> Plan:
             paused.add(operation.account)
         operations.append(operation)
         calls += operation.calls
+    for fault in faults:
+        if fault.kind == "isolated":
+            # A change of which the node cannot learn, early enough that it must forget its copies while it is isolated.
+            change = _operation(random, (["authorize"], [1]), calm=True)
+            operations.append(replace(change, at=fault.at + 0.1, deadline=8.0, cancel=0.0))
     operations.sort(key=lambda one: one.at)
     numbered = tuple(one.numbered(number) for number, one in enumerate(operations))
     skews = {
