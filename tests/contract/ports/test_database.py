@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import resource
 import socket
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 from psycopg import OperationalError
 from sellergate_account.storage.connections.postgres import PING_SECONDS, BoundedConnection
+from sellergate_account.storage.connections.statements import Statement, session_on
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import wait_for
 from sellergate_common.errors import OutcomeUnknown, Reason, Unavailable
 from sellergate_common.tasks import end
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 
 from tests.contract.ports.postgres_proxy import PostgresProxy, proxied_postgres
 
@@ -170,6 +172,44 @@ async def test_a_statement_on_a_connection_that_falls_silent_ends_soon_after_the
                 await connection.execute(text("SELECT 2"))
         proxy.silent = False
         await database.ping()
+
+
+@pytest.mark.parametrize("step", ["begin", "read once", "statement", "own statement", "commit"])
+async def test_a_caller_that_leaves_a_silent_server_leaves_no_traceback(
+    proxy: PostgresProxy, step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Statement(select(literal(1)))
+
+    async def use() -> None:
+        if step == "read once":
+            async with database.reading_once() as connection:
+                await session_on(connection).one(one, {})
+            return
+        async with database.writing() as connection:
+            if step in ("statement", "own statement"):
+                proxy.silence()
+                await (
+                    session_on(connection).one(one, {}) if step == "statement" else connection.execute(text("SELECT 1"))
+                )
+            if step == "commit":
+                proxy.silence()
+
+    async with open_database(proxy.url) as database:
+        await pooled(database)
+        if step in ("begin", "read once"):
+            proxy.silence()
+        before = len(proxy.lost)
+        task = asyncio.create_task(use())
+        async with asyncio.timeout(20):
+            while len(proxy.lost) == before:  # noqa: ASYNC110  (the proxy reports no event)
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(OutcomeUnknown if step == "commit" else asyncio.CancelledError):
+            await task
+        await database.ping()
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info
+    ] == []
 
 
 async def test_a_connection_that_the_server_has_ended_is_cut_without_an_error(postgres_url: str) -> None:

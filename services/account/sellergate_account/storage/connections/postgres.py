@@ -117,9 +117,11 @@ def reset_open(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "reset")
     def _(connection: DBAPIConnection, record: ConnectionPoolEntry, state: PoolResetState) -> None:
         driver = record.driver_connection
-        is_idle = isinstance(driver, BoundedConnection) and driver.pgconn.transaction_status is TransactionStatus.IDLE
-        # Without a greenlet the pool ends the connection instead.
-        if state.asyncio_safe and not is_idle:
+        if not isinstance(driver, BoundedConnection) or not state.asyncio_safe:
+            return  # without a greenlet the pool ends the connection instead
+        if driver.closed:
+            record.invalidate()
+        elif driver.pgconn.transaction_status is not TransactionStatus.IDLE:
             connection.rollback()
 
 
@@ -138,6 +140,9 @@ def _ping(connection: Connection, statement: str) -> None:
             connection.connection.run_async(lambda _: driver.execute(statement))
         except Error:
             connection.exec_driver_sql(statement)  # fails too, and SQLAlchemy then replaces the connections of the pool
+        except BaseException as error:
+            connection.invalidate(error)  # the caller has left in the middle of the statement
+            raise
     connection.info[_USED] = True
 
 
