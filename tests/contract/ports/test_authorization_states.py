@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from sellergate_common.cache.keyspace import state_key
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import open_redis
@@ -159,3 +160,14 @@ async def test_without_redis_nothing_is_kept_and_nothing_is_given_out() -> None:
             await states.find(new_state())
         with pytest.raises(Unavailable):
             await states.advance(new_state(), StoredAuthorization(PENDING, None, "mark"), BUSY, 600)
+
+
+@pytest.mark.parametrize(
+    "stored", ["[]", "7", '"text"', "{", "{}", '{"pending": 1, "refresh_token": null}', '{"user_id": "u", "later": 1}']
+)
+@pytest.mark.parametrize("place", ["", ":progress"])
+async def test_a_value_in_the_form_of_another_release_counts_as_unknown(redis: Redis, stored: str, place: str) -> None:
+    states, state = RedisStates(redis, RING), new_state()
+    key = state_key(RING, state.get_secret_value()) + place
+    await redis.set(key, RING.seal(stored, key))
+    assert await states.find(state) is None

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.cache.keyspace import CAPTURE_PREFIX
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.crypto.sealing import KeyRing, encode_key
@@ -208,3 +209,19 @@ async def test_a_capture_needs_an_account_and_redis(
         with pytest.raises(Unavailable):
             await anext(alone.run("a1", operation, 10))
         assert alone.idle
+
+
+@pytest.mark.parametrize("stored", ["[]", "7", "{", "{}", '{"id": "c", "later": 1}', '{"query_names": 7}'])
+async def test_values_in_the_form_of_another_release_are_left_out(redis: Redis, stored: str) -> None:
+    store, name = RedisCaptures(redis, RING), new_request_id()
+    capture = Capture(name, "a1", "getItem", time.time() + 60)
+    wanted, key = f"{CAPTURE_PREFIX}wanted", f"{CAPTURE_PREFIX}{{{name}}}"
+    await redis.hset(wanted, name, RING.seal(stored, f"{wanted} {name}"))
+    assert name not in {one.id for one in await store.wanted()}
+    assert await store.find(name) is None
+    await redis.rpush(key, RING.seal(stored, key))
+    await store.put(capture, SEEN)
+    assert list(await store.take(capture)) == [SEEN]
+    await redis.xadd(key, {"sealed": RING.seal(stored, key)})
+    assert await store.page(name, "", 10) == []
+    await redis.hdel(wanted, name)

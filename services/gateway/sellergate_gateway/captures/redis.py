@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import CAPTURE_PREFIX
@@ -17,6 +17,7 @@ from sellergate_gateway.captures.recent import MOST_LISTED
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import MOST_SECONDS, Capture
 
+_Value = TypeVar("_Value")
 _WANTED = f"{CAPTURE_PREFIX}wanted"
 _SEALED = "sealed"
 # Of records that no operator reads in time, the oldest are dropped.
@@ -58,8 +59,8 @@ class RedisCaptures:
             sealed = await self._redis.hgetall(_WANTED)
         except UNREACHABLE:
             return ()
-        texts = [text for id_, one in sealed.items() if (text := self._open(str(one), _place(str(id_)))) is not None]
-        return [one for one in (Capture(**json.loads(text)) for text in texts) if one.until > time.time()]
+        opened = [self._open(str(one), _place(str(id_)), _capture) for id_, one in sealed.items()]
+        return [one for one in opened if one is not None and one.until > time.time()]
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
         """Store captured exchanges."""
@@ -86,8 +87,7 @@ class RedisCaptures:
             sealed = await self._redis.lpop(key, _TAKEN_AT_ONCE)
         except UNREACHABLE:
             raise _unavailable() from None
-        texts = [text for one in sealed or () if (text := self._open(str(one), key)) is not None]
-        return [_exchange(json.loads(text)) for text in texts]
+        return [opened for one in sealed or () if (opened := self._open(str(one), key, _exchange)) is not None]
 
     def id_of(self, account_id: str) -> str:
         """Return the id of an account's listed capture, which does not show the account."""
@@ -99,8 +99,7 @@ class RedisCaptures:
             sealed = await self._redis.hget(_WANTED, capture_id)
         except UNREACHABLE:
             raise _unavailable() from None
-        text = self._open(str(sealed), _place(capture_id)) if sealed else None
-        found = Capture(**json.loads(text)) if text is not None else None
+        found = self._open(str(sealed), _place(capture_id), _capture) if sealed else None
         return found if found and found.until > time.time() else None
 
     async def page(self, capture_id: str, before: str, limit: int) -> Sequence[tuple[str, Exchange]]:
@@ -110,15 +109,19 @@ class RedisCaptures:
             found: Any = await self._redis.xrevrange(key, max=_previous(before) if before else "+", count=limit)
         except UNREACHABLE:
             raise _unavailable() from None
-        opened = [(str(position), self._open(str(fields[_SEALED]), key)) for position, fields in found]
-        return [(position, _exchange(json.loads(text))) for position, text in opened if text is not None]
+        opened = [(str(position), self._open(str(fields[_SEALED]), key, _exchange)) for position, fields in found]
+        return [(position, exchange) for position, exchange in opened if exchange is not None]
 
-    def _open(self, sealed: str, place: str) -> str | None:
+    def _open(self, sealed: str, place: str, make: Callable[[dict[str, Any]], _Value]) -> _Value | None:
+        """Return what `make` makes of a stored value; None for one that does not open, or has the form of another release."""
         try:
-            return self._ring.open(sealed, place).get_secret_value()
+            return make(json.loads(self._ring.open(sealed, place).get_secret_value()))
         except SealError as error:
-            get_logger().warning("capture_unopened", cause=str(error))
-            return None
+            cause = str(error)
+        except (ValueError, TypeError, KeyError):
+            cause = "it has another form"
+        get_logger().warning("capture_unopened", cause=cause)
+        return None
 
 
 def _place(id_: str) -> str:
@@ -137,6 +140,10 @@ def _previous(position: str) -> str:
     """Return the largest position of a stream before another one."""
     milliseconds, _, number = position.partition("-")
     return f"{milliseconds}-{int(number) - 1}" if int(number) else str(int(milliseconds) - 1)
+
+
+def _capture(fields: dict[str, Any]) -> Capture:
+    return Capture(**fields)
 
 
 def _exchange(fields: dict[str, Any]) -> Exchange:

@@ -1,8 +1,9 @@
 """A store of authorizations in the shared Redis: sealed, found only by their state, and advanced by compare-and-set."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -13,6 +14,8 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
 from sellergate_token.authorizations.ports import Pending, Progress, Refusal, StoredAuthorization
+
+_Value = TypeVar("_Value")
 
 # A pending authorization and its progress have separate keys: a replica of an earlier release, which knows only pending ones,
 # finds none after the callback.
@@ -48,11 +51,10 @@ class RedisStates:
         except UNREACHABLE as error:
             raise _unavailable() from error
         if advanced is not None:
-            found = self._open(str(advanced), key + _PROGRESS)
-            progress = found and _progress(found)
+            progress = self._open(str(advanced), key + _PROGRESS, _progress)
             return StoredAuthorization(progress.pending, progress, str(advanced)) if progress else None
-        found = self._open(str(begun), key) if begun is not None else None
-        return StoredAuthorization(Pending(**found), None, str(begun)) if found else None
+        pending = self._open(str(begun), key, lambda found: Pending(**found)) if begun is not None else None
+        return StoredAuthorization(pending, None, str(begun)) if pending else None
 
     async def advance(
         self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
@@ -71,13 +73,16 @@ class RedisStates:
     def _seal(self, values: dict[str, Any], place: str) -> str:
         return self._ring.seal(json.dumps(values), place)
 
-    def _open(self, sealed: str, place: str) -> dict[str, Any] | None:
+    def _open(self, sealed: str, place: str, make: Callable[[dict[str, Any]], _Value]) -> _Value | None:
+        """Return what `make` makes of a stored value; None for one that does not open, or has the form of another release."""
         try:
-            found: dict[str, Any] = json.loads(self._ring.open(sealed, place).get_secret_value())
+            return make(json.loads(self._ring.open(sealed, place).get_secret_value()))
         except SealError as error:
-            get_logger().warning("state_unopened", cause=str(error))
-            return None
-        return found
+            cause = str(error)
+        except (ValueError, TypeError, KeyError):
+            cause = "it has another form"
+        get_logger().warning("state_unopened", cause=cause)
+        return None
 
 
 def _values(progress: Progress) -> dict[str, Any]:
