@@ -31,7 +31,7 @@ from sellergate_gateway.captures import service as captures
 from sellergate_token import wiring as token_wiring
 
 from simulation.world.loop import EPOCH, GRAVEYARD, NODE, WORLD, SimulationLoop
-from simulation.world.timeouts import Timeout
+from simulation.world.timeouts import Timeout, wait_for
 
 
 class _Nothing:
@@ -108,6 +108,7 @@ def replaced_world(
             (time, "monotonic", monotonic),
             (time, "time_ns", lambda: int(wall() * 1e9)),
             (asyncio, "timeout", Timeout),
+            (asyncio, "wait_for", wait_for),
             (connection, "async_timeout", Timeout),
             # The weak references of asyncio are for its debuggers, and cost more than a task's first step.
             (asyncio.tasks._all_tasks, "add", lambda _: None),  # type: ignore[attr-defined]
