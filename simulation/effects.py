@@ -22,7 +22,10 @@ COSTS = {
     "lwa_lost": _MANY,
     "late_renewals": 1,
     "slow_replies": 1,
+    "slow": 1,
 }
+# Faults that cause an exchange only where a command of Redis took too long.
+WITHOUT_REDIS = frozenset({"slow"})
 SLOW_LWA = frozenset({"lwa_slow", "late_renewals"})
 # The longest time between an exchange and the store of its refresh token while LWA is slow, in seconds.
 LATEST_RESPONSE_SECONDS = 11.0

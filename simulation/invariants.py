@@ -23,6 +23,7 @@ from simulation.effects import (
     MAY_LOSE_GRANTS,
     SLOW_LWA,
     STOP_RENEWALS,
+    WITHOUT_REDIS,
 )
 from simulation.history import History
 from simulation.plan import FAULTS, REPLICAS, Fault
@@ -103,6 +104,7 @@ class Checker:
         """By lease and node: leases that expired, and that another owner has acquired since."""
         self._entries: dict[bytes, tuple[int, float, bool]] = {}
         """By key the token's number, its end, and whether it was stored under a fencing number."""
+        self.without_redis: list[float] = []
         self.leases_until = 0.0
         """The time by which leases expire that a fault kept from their release."""
         self.calls: dict[str, Call] = {}
@@ -118,6 +120,8 @@ class Checker:
         name = str(event.get("event"))
         self.logged[name] = self.logged.get(name, 0) + 1
         self.history.note("log", f"{level} {name} {event.get('cause', event.get('reason', ''))}".rstrip())
+        if name == "redis_unreachable":
+            self.without_redis.append(self.now)
         if name == "lease_not_released" and self._keeps_from_redis():
             self.leases_until = self.now + LEASE_SECONDS
         if name in ("bug", "flight_overdue", "task_did_not_end"):
@@ -354,7 +358,10 @@ class Checker:
     def _causes(self, seller: str, since: float, until: float) -> int:
         since -= AFTERMATH_SECONDS
         causes = sum(since <= at <= until for at in self.accounts[seller].causes)
+        is_without_redis = any(since <= at <= until for at in self.without_redis)
         for fault in self.faults:
+            if fault.kind in WITHOUT_REDIS and not is_without_redis:
+                continue
             if fault.at <= until and fault.at + fault.seconds + AFTERMATH_SECONDS >= since + AFTERMATH_SECONDS:
                 causes += COSTS.get(fault.kind, 0) if fault.concerns("token") else 0
         return causes
