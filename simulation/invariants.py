@@ -4,8 +4,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sellergate_account.model import Account
@@ -15,6 +16,7 @@ from sellergate_common.flights.lease import LEASE_SECONDS
 from sellergate_common.status import BEGUN
 from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, ACCOUNT_SHARE
 
+from simulation.acknowledged import Acknowledged
 from simulation.cluster import RING, World
 from simulation.effects import (
     BEFORE_ACKNOWLEDGEMENT,
@@ -51,19 +53,6 @@ _UNKNOWN = frozenset(
 )
 # The calls that Amazon may throttle in a run although no fault delayed them, and the seconds for which a fault explains more.
 MOST_THROTTLED, QUIET_SECONDS = 3, 10.0
-
-
-@dataclass(slots=True)
-class Acknowledged:
-    """What was acknowledged about an account: writes by their time, and the time at which the last one began."""
-
-    grants: list[tuple[float, int]] = field(default_factory=list)
-    states: list[tuple[float, bool]] = field(default_factory=lambda: [(0.0, True)])
-    last_write_began: float = -1.0
-    changes: list[float] = field(default_factory=list)
-    """The times at which an operation began or ended that changes credentials or state."""
-    causes: list[float] = field(default_factory=list)
-    """The times of operations after which the same grant may be exchanged again."""
 
 
 @dataclass(slots=True)
@@ -296,7 +285,7 @@ class Checker:
         """Check that refresh tokens that LWA sent are stored, unless a fault or another change came between."""
         for at, seller, number in amazon.sent_grants:
             known = self.accounts[seller]
-            changes = known.changes + known.causes
+            changes = [*known.changes, *known.causes, *chain.from_iterable(known.exchanging)]
             losing = self.active(at - 1.0, at + 12.0, MAY_LOSE_GRANTS) or self._may_stop_first(at)
             late = LATEST_RESPONSE_SECONDS if self.active(at, at, SLOW_LWA) else 3.0
             if not losing and not any(at - 1.0 <= one <= at + late for one in changes):
@@ -357,7 +346,9 @@ class Checker:
 
     def _causes(self, seller: str, since: float, until: float) -> int:
         since -= AFTERMATH_SECONDS
-        causes = sum(since <= at <= until for at in self.accounts[seller].causes)
+        known = self.accounts[seller]
+        causes = sum(since <= at <= until for at in known.causes)
+        causes += 2 * sum(began <= until and since <= ended for began, ended in known.exchanging)
         is_without_redis = any(since <= at <= until for at in self.without_redis)
         for fault in self.faults:
             if fault.kind in WITHOUT_REDIS and not is_without_redis:

@@ -6,7 +6,8 @@ from sellergate.token.v1 import token_service_pb2
 from sellergate_common.rpc.channel import invoke
 
 from simulation import gateway
-from simulation.invariants import Acknowledged, Checker
+from simulation.acknowledged import Acknowledged
+from simulation.invariants import Checker
 from simulation.plan import Operation
 from simulation.world.amazon import APPLICATION, CLIENT_ID, SimulatedAmazon
 
@@ -65,12 +66,8 @@ class OtherTokens:
     async def _clear(self, operation: Operation) -> str:
         """Drop the cached token of an account."""
         account_id, seller = self._client.accounts[operation.account]
-        causes = self._checker.accounts[seller].causes
-        causes.append(self._checker.now)
         request = token_service_pb2.ClearTokenCacheRequest(account_id=account_id)
         stub = self._client.token_stub(operation.replica)
-        try:
+        with self._checker.accounts[seller].may_exchange(lambda: self._checker.now):
             found = await invoke(stub.ClearTokenCache, request, dependency="token", seconds=operation.deadline)
-        finally:
-            causes.append(self._checker.now)
         return f"dropped {found.cleared}"

@@ -136,12 +136,9 @@ class Seldom(Administration):
         """Check an account, which exchanges its grant."""
         account_id, seller = self._client.accounts[operation.account]
         known = self._checker.accounts[seller]
-        known.causes.append(self._checker.now)
         request = gateway_service_pb2.CheckAccountRequest(account_id=account_id, skip_call=True)
-        try:
+        with known.may_exchange(lambda: self._checker.now):
             found = await self._edge(operation, "CheckAccount", request)
-        finally:
-            known.causes.append(self._checker.now)
         return str(found.state)
 
     async def _restricted(self, operation: Operation) -> str:

@@ -19,10 +19,11 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.rpc.channel import invoke
 
 from simulation import bursts, gateway
+from simulation.acknowledged import Acknowledged
 from simulation.administration import USER
 from simulation.cluster import World
 from simulation.history import History
-from simulation.invariants import PROMPT_SECONDS, Acknowledged, Checker
+from simulation.invariants import PROMPT_SECONDS, Checker
 from simulation.other_tokens import OtherTokens
 from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, SPARE, Operation
 from simulation.races import ask_isolated, gather, is_slow, late_reads, reading_meanwhile
@@ -201,12 +202,10 @@ class Client:
 
     async def _verify(self, operation: Operation) -> str:
         account_id, seller = self.accounts[operation.account]
-        causes = self.checker.accounts[seller].causes
-        causes.append(self.checker.now)
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
         stub = self.token_stub(operation.replica)
-        found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
-        causes.append(self.checker.now)
+        with self.checker.accounts[seller].may_exchange(lambda: self.checker.now):
+            found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
         return f"exchanged {found.exchanged}"
 
     async def _invalidate(self, operation: Operation) -> str:
