@@ -35,6 +35,8 @@ async def documents() -> AsyncIterator[AiohttpDocuments]:
         "http://localhost:3900/documents/x",
         "file:///etc/passwd",
         "//::][@/",
+        "https://xn--" + "a" * 57 + "/",
+        "https://%FF@xn--99999999999999999999/",
         "gopher://bucket.s3.amazonaws.com/x",
         "",
         "//bucket.s3.amazonaws.com/x",

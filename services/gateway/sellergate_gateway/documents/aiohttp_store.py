@@ -121,13 +121,14 @@ class AiohttpDocuments:
         try:
             address = URL(url, encoded=True)
             origin, port = str(address.origin()), address.port
+            has_login = bool(address.user or address.password)
+            host = (address.host or "").lower()
         except (ValueError, IndexError):  # yarl fails with the latter on brackets before an @
             raise Forbidden("it is not a URL") from None
         if origin in self._origins:
             return address, self._local
-        if address.scheme != "https" or port != _HTTPS or address.user or address.password:
+        if address.scheme != "https" or port != _HTTPS or has_login:
             raise Forbidden("it is not https at port 443")
-        host = (address.host or "").lower()
         if _is_literal(host) or not any(fnmatchcase(host, pattern) for pattern in self._patterns):
             raise Forbidden("SELLERGATE_DOCUMENT_HOSTS does not list its host")
         # With a proxy, the proxy resolves the name, and its own address is usually private.
