@@ -124,8 +124,11 @@ class PsycopgSession:
             async with self._driver.pipeline() if len(changes) > 1 else nullcontext():
                 for statement, rows in _grouped(changes):
                     await self._send(statement.form(self._dialect, rows[0]), rows)
+        except psycopg.Error as error:
+            raise await self._translated(error) from error
         except BaseException as error:
-            raise await self._end(error) from error
+            await self._connection.invalidate(error)  # the caller has left in the middle of a statement
+            raise
 
     async def _send(self, form: _Form, rows: Sequence[Values]) -> None:
         if len(rows) == 1:
@@ -139,17 +142,18 @@ class PsycopgSession:
         try:
             cursor = await self._driver.execute(form.text, form.parameters(values))
             row = await cursor.fetchone()
+        except psycopg.Error as error:
+            raise await self._translated(error) from error
         except BaseException as error:
-            raise await self._end(error) from error
+            await self._connection.invalidate(error)  # the caller has left in the middle of a statement
+            raise
         return form.read(row) if row is not None else None
 
-    async def _end(self, error: BaseException) -> BaseException:
-        """Return the error that SQLAlchemy raises in place of psycopg's; give a broken or interrupted connection up, as it does."""
-        is_broken = self._driver.closed or not isinstance(error, Exception)
-        if is_broken and not self._connection.invalidated:
+    async def _translated(self, error: psycopg.Error) -> BaseException:
+        """Return the error that SQLAlchemy raises in place of psycopg's; give a broken connection up, as it does."""
+        is_broken = self._driver.closed
+        if is_broken:
             await self._connection.invalidate(error)
-        if not isinstance(error, psycopg.Error):
-            return error
         return DBAPIError.instance(
             None,
             None,
