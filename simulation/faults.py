@@ -12,7 +12,7 @@ from simulation.world.loop import SimulationLoop
 from simulation.world.network import SLOW_SHARE, SLOWEST
 
 # A fault that waits for an owner of a lease gives up after these seconds.
-OWNER_SECONDS = 8.0
+OWNER_SECONDS = 6.0
 # The seconds that an exchange may take after the end of an outage in which it is slow.
 LATE_SECONDS = 6.0
 # The longest time of a COMMIT, and of the account service's reply, while they are slow, in seconds.

@@ -13,7 +13,7 @@ from simulation.run import run_plan
 # Lines of the history that a failure prints before its first violation.
 CONTEXT_LINES = 40
 # The seeds that one process runs before it exits.
-BATCH_SEEDS = 16
+BATCH_SEEDS = 32
 
 
 @dataclass(slots=True)

@@ -171,12 +171,11 @@ class SimulationLoop(asyncio.BaseEventLoop):
                     index = int(random() * len(runnable)) if len(runnable) > 1 else 0
                     node = runnable[index]
                     ready = node.ready
+                    handle = ready.popleft() if ready and not node.frozen else None
                     if not ready or node.frozen:
                         runnable[index] = runnable[-1]
                         runnable.pop()
-                        continue
-                    handle = ready.popleft()
-                    if handle.callback is None:
+                    if handle is None or handle.callback is None:
                         continue
                 self.steps += 1
                 if self.steps > self._most_steps:
@@ -194,7 +193,7 @@ class SimulationLoop(asyncio.BaseEventLoop):
 
     def _advance(self) -> "tuple[Node, Handle]":
         """Advance the time to the next timer, and return its node and its callback. Raises NoProgress."""
-        timers, runnable = self._timers, self._runnable
+        timers = self._timers
         while timers:
             when, _, handle = heappop(timers)
             node = handle.node
@@ -202,11 +201,9 @@ class SimulationLoop(asyncio.BaseEventLoop):
                 continue
             if when > self.now:
                 self.now, self._most_steps = when, self.steps + MOST_STEPS
-            if node.frozen or node.ready:
-                node.ready.append(handle)
-            else:
-                runnable.append(node)
+            if not node.frozen and not node.ready:
                 return node, handle
+            node.ready.append(handle)
         raise NoProgress("No callback and no timer is left, but the run has not ended.")
 
     def freeze(self, node: Node, seconds: float) -> None:
