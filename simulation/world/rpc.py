@@ -61,9 +61,9 @@ class Switchboard:
         return [one for name, one in self.servers.get(service, {}).items() if not number or name == target]
 
     def remove(self, node: Node) -> None:
-        """End the connections of a server that stops or is killed: calls in progress fail."""
+        """End the connections of a server that stops or is killed: calls in progress fail, and those on their way to it."""
         server = self.servers.get(node.name.partition("-")[0], {}).pop(node.name, None)
-        for call in list(server.calls) if server else ():
+        for call in [*server.calls, *server.on_their_way] if server else ():
             call.lose()
 
 
@@ -73,6 +73,8 @@ class Server:
     def __init__(self, switchboard: Switchboard, node: Node) -> None:
         self.node = node
         self.calls: dict[_Call, None] = {}
+        self.on_their_way: dict[_Call, None] = {}
+        """The calls that have not arrived, of which only the network knows."""
         self.is_draining = False
         self._switchboard = switchboard
         self._handlers: list[grpc.GenericRpcHandler] = []
@@ -162,13 +164,14 @@ class _Call:
             self.result.exception()
 
     def lose(self) -> None:
-        """Lose the connection: the handler is cancelled, and the client learns of it after a moment."""
+        """Lose the connection: the handler is cancelled, and the client learns of it by a message."""
         if not self._lost:
             self._lost = True
             self._server.calls.pop(self, None)
+            self._server.on_their_way.pop(self, None)
             self.cancel_handler()
-            delay = self._switchboard.network.delay()
-            later_on(self._client, delay, self.fail, grpc.StatusCode.UNAVAILABLE, "the connection was lost")
+            network, status = self._switchboard.network, (grpc.StatusCode.UNAVAILABLE, "the connection was lost")
+            network.send(self._server.node, self._client, self.fail, *status)
 
     def cancel_handler(self) -> None:
         """Cancel the handler as a part of its node, as grpc.aio does for a call that ended at the client."""
@@ -189,8 +192,14 @@ class _Call:
         else:
             network.send(node, self._client, lambda: self._lost or deliver())
 
+    def send(self, method: str, data: bytes, timeout: float | None, metadata: Any) -> None:
+        """Send the request; a server that ends before it arrives loses it with the connection."""
+        self._server.on_their_way[self] = None
+        self._switchboard.network.send(self._client, self._server.node, self.arrive, method, data, timeout, metadata)
+
     def arrive(self, method: str, data: bytes, timeout: float | None, metadata: Any) -> None:
         """Begin the handler at the server."""
+        self._server.on_their_way.pop(self, None)
         if self._lost or self.result.done():
             return
         ends = None if timeout is None else now() + timeout
@@ -299,7 +308,7 @@ class Channel:
         if network.breaks():
             later_on(self._node, 0.001, call.lose)
         else:
-            network.send(self._node, server.node, call.arrive, method, data, timeout, metadata)
+            call.send(method, data, timeout, metadata)
             if (
                 method in self._idempotent
                 and switchboard.duplicates
@@ -307,7 +316,7 @@ class Channel:
             ):
                 again = _Call(switchboard, self._node, server, self._identity)
                 calls.append(again)
-                network.send(self._node, server.node, again.arrive, method, data, timeout, metadata)
+                again.send(method, data, timeout, metadata)
         timer = None
         if timeout is not None:
             words = "the deadline passed"

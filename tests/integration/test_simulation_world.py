@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from functools import partial
 from random import Random
+from typing import Any
 
+import grpc
 import pytest
 
 from simulation.history import History
@@ -11,6 +14,7 @@ from simulation.world.amazon import Bucket
 from simulation.world.loop import EPOCH, Node, NoProgress, SimulationLoop, run_on, start_on
 from simulation.world.network import Connection, Network
 from simulation.world.patches import replaced_world
+from simulation.world.rpc import Channel, Server, Switchboard
 
 
 def test_time_advances_only_while_nothing_is_ready() -> None:
@@ -132,6 +136,42 @@ def test_a_connection_keeps_the_order_of_its_bytes_and_loses_them_with_a_reset()
 
         loop.run_task(main())
     assert received == list(range(51))
+
+
+@pytest.mark.parametrize(("cut", "healed", "ended"), [(0.0, 0.0, 0.0001), (0.0, 5.0, 1.0), (0.5, 5.0, 1.0)])
+def test_a_client_learns_of_the_end_of_its_server_when_messages_pass(cut: float, healed: float, ended: float) -> None:
+    """Kill the server while the request is on its way, is held back by a cut, and is in progress."""
+    with replaced_world("1", lambda *_: None) as loop:
+        network = Network(Random(1))
+        switchboard, client, node = Switchboard(network, History()), Node("token-1"), Node("account-1")
+        server = Server(switchboard, node)
+        switchboard.servers["account"] = {node.name: server}
+
+        async def wait(_: bytes, __: Any) -> bytes:
+            await asyncio.sleep(20.0)
+            return b""
+
+        handlers = {"Wait": grpc.unary_unary_rpc_method_handler(wait)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("sellergate.Test", handlers),))
+
+        def end_server() -> None:
+            switchboard.remove(node)
+            loop.kill(node)
+
+        async def call() -> None:
+            channel = Channel(switchboard, "account", "token", ())
+            await channel.unary_unary("/sellergate.Test/Wait", bytes, bytes)(b"", timeout=30.0)
+
+        async def main() -> None:
+            for at, is_cut in ((cut, True), (healed, False)):
+                loop.call_later(at, partial(network.cut, client.name, node.name, until_healed=is_cut))
+            loop.call_later(ended, end_server)
+            await start_on(client, call())
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            loop.run_task(main())
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert healed < loop.now < healed + 0.3
 
 
 def test_amazons_bucket_is_a_token_bucket() -> None:
