@@ -3,6 +3,7 @@
 All parts are the product's own, over a real Redis and real gRPC, except Amazon, the storage of accounts and the clock.
 """
 
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -254,7 +255,7 @@ def caller_of(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
 def _silent_feed(redis: Redis) -> InvalidationFeed:
     """Return a subscription that reports itself as connected and receives nothing."""
     changes = InvalidationFeed(redis)
-    changes.connected = True
+    changes.received.until = math.inf
     return changes
 
 

@@ -14,6 +14,8 @@ from sellergate_common.cache import invalidation as subject
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
 from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, TtlCache
+from sellergate_common.clock import Clock
+from sellergate_common.feed.trust import TRUST_SECONDS
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import running_redis
 from structlog.testing import capture_logs
@@ -129,6 +131,54 @@ async def test_a_silently_broken_connection_is_detected(redis_url: str, monkeypa
             assert changes.connected
             passing.clear()
             await until(lambda: not changes.connected, 2)
+
+
+class VirtualClock:
+    """A monotonic clock that a test moves, as the real one moves while a process is stopped."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def clock(self) -> Clock:
+        return Clock(monotonic=lambda: self.now)
+
+
+async def test_a_process_that_was_stopped_trusts_its_connection_only_after_a_response(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection broke during the stop: what was published since the last ping may be missing."""
+    monkeypatch.setattr(subject, "PING_SECONDS", 0.2)
+    passing, time_ = asyncio.Event(), VirtualClock()
+    passing.set()
+    async with firewall(redis_url, passing) as url, open_redis(SecretStr(url)) as redis:
+        changes = InvalidationFeed(redis, time_.clock())
+        held = memory(changes)
+        async with changes.subscribe({ACCOUNT_CHANGES: (held,)}):
+            await until(lambda: changes.connected)
+            passing.clear()
+            time_.now += TRUST_SECONDS - 0.01
+            assert changes.connected
+            time_.now += 0.01
+            assert not changes.connected
+            # The connection had only been slow: nothing is missing once it has delivered what was sent before the ping.
+            held.put("a", "kept", 60)
+            passing.set()
+            await until(lambda: changes.connected)
+            assert held.get("a") == "kept"
+
+
+async def test_a_busy_feed_stays_connected(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages prove nothing about later ones, so that pings must not wait for silence."""
+    monkeypatch.setattr(subject, "PING_SECONDS", 0.2)
+    time_ = VirtualClock()
+    changes = InvalidationFeed(redis, time_.clock())
+    async with changes.subscribe({ACCOUNT_CHANGES: (memory(changes),)}):
+        await until(lambda: changes.connected)
+        for _ in range(40):
+            await redis.publish(ACCOUNT_CHANGES, "a")
+            await asyncio.sleep(0.02)
+            time_.now += 0.3
+            assert changes.connected
 
 
 async def test_the_feed_is_connected_only_after_redis_confirms_the_subscription(redis_url: str) -> None:

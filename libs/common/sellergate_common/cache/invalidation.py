@@ -8,12 +8,16 @@ from typing import Protocol
 from redis.asyncio import Redis
 
 from sellergate_common.cache.keyspace import ALL
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
+from sellergate_common.feed.trust import Trust
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import BackgroundTasks, is_cancelled
 
 RECONNECT_SECONDS = 0.5
 # The interval of pings in seconds; they reveal a connection that died silently.
 PING_SECONDS = 2.0
+# What a server responds to a ping of a subscription, by the version of the protocol.
+_PONG, _PONG_OF_RESP2 = "PONG", "pong"
 
 
 class InvalidationListener(Protocol):
@@ -30,12 +34,22 @@ class InvalidationListener(Protocol):
 
 
 class InvalidationFeed:
-    """A subscription to changes. `connected` is true while the server has confirmed it."""
+    """A subscription to changes.
 
-    def __init__(self, redis: Redis) -> None:
+    A response to a ping shows that all changes published before the ping have arrived. `received` counts from the ping: the process
+    may have been stopped since, and the connection broken meanwhile.
+    """
+
+    def __init__(self, redis: Redis, clock: Clock = SYSTEM_CLOCK) -> None:
         self._redis = redis
-        self.connected = False
+        self._clock = clock
+        self.received = Trust()
         self._outage_logged = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server has confirmed the subscription, and all changes have arrived that were published TRUST_SECONDS ago."""
+        return self._clock.monotonic() < self.received.until
 
     @asynccontextmanager
     async def subscribe(
@@ -53,38 +67,44 @@ class InvalidationFeed:
                 await self._listen(listeners)
             except Exception as error:  # noqa: BLE001  (nothing that a server sends or does may end the listening)
                 # Before the pause: copies are not trusted while no change can arrive.
-                self.connected = False
+                self.received = Trust()
                 # redis-py closes a connection on cancellation, and may raise the error of closing instead of the cancellation.
                 if not is_cancelled():
                     self._log_outage(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
             finally:
-                self.connected = False
+                self.received = Trust()
 
     async def _listen(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
         async with self._redis.pubsub() as subscription:
+            asked, unconfirmed, waiting = self._clock.monotonic(), len(listeners), True
             await subscription.subscribe(*listeners)
-            unconfirmed, silent = len(listeners), False
             while True:
                 # Read raw: get_message returns None for a PONG as it does for silence, and a ping for every PONG never rests.
                 response = await subscription.parse_response(block=False, timeout=PING_SECONDS)
                 if response is None:
-                    if silent:
+                    if waiting:
                         raise TimeoutError
-                    await subscription.ping()
+                elif response[0] == "message":
+                    _deliver(listeners.get(response[1], ()), response[2])
                 elif response[0] == "subscribe":
                     unconfirmed -= 1
                     if not unconfirmed:
-                        self._confirm(listeners)
-                elif response[0] == "message":
-                    _deliver(listeners.get(response[1], ()), response[2])
-                silent = response is None
+                        waiting = False
+                        self._confirm(listeners, asked)
+                elif response == _PONG or response[0] == _PONG_OF_RESP2:
+                    waiting = False
+                    self.received.renew(asked)
+                # Not only after silence: a message shows nothing about those that follow it.
+                if not waiting and (response is None or self._clock.monotonic() >= asked + PING_SECONDS):
+                    asked, waiting = self._clock.monotonic(), True
+                    await subscription.ping()
 
-    def _confirm(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
+    def _confirm(self, listeners: Mapping[str, Sequence[InvalidationListener]], asked: float) -> None:
         # Changes during the gap are unknown.
         for one in {id(one): one for group in listeners.values() for one in group}.values():
             one.mark_stale()
-        self.connected = True
+        self.received.renew(asked)
         if self._outage_logged:
             self._outage_logged = False
             get_logger().info("feed_connected")
