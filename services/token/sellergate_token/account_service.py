@@ -1,7 +1,8 @@
 """Clients of the account service over gRPC, for access tokens, authorizations and rotations."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -66,9 +67,11 @@ class GrpcAccounts:
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         """Return an account that can be used, of the revision `at_least` or a later one."""
-        left = partial(self._account_copies.time_left, account_id)
-        fetch = partial(self._account, account_id, left)
-        account = await self._account_copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
+        turn = partial(self._turn, partial(self._account_copies.time_left, account_id))
+        fetch = partial(self._account, account_id)
+        account = await self._account_copies.get_newer(
+            account_id, fetch, lambda found: found.revision >= at_least, turn
+        )
         check_usable(account)
         bind(account.account_id)
         return AccountView(account.account_id, account.revision)
@@ -79,7 +82,8 @@ class GrpcAccounts:
 
     async def standing(self, account_id: str) -> Standing:
         """Return an active or revoked account in its present state."""
-        account = await self._account(account_id, until_deadline(FLIGHT_SECONDS))
+        async with self._turn(until_deadline(FLIGHT_SECONDS)):
+            account = await self._account(account_id)
         revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
         if not revoked:
             check_usable(account)
@@ -147,11 +151,16 @@ class GrpcAccounts:
         restored = await restore_account(self._secrets, account.account_id, account.revision)
         return AccountView(restored.account_id, restored.revision)
 
-    async def _account(self, account_id: str, left: Callable[[], float]) -> account_pb2.Account:
-        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+    @asynccontextmanager
+    async def _turn(self, left: Callable[[], float]) -> AsyncIterator[None]:
+        """Wait for the turn of a reading, whose callers wait for `left()` seconds more."""
         async with self._admit(left) as place:
             await place.wait_for_turn()
-            response = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+            yield
+
+    async def _account(self, account_id: str) -> account_pb2.Account:
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        response = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
         return response.account
 
     async def _application(self, application_id: str) -> application_pb2.Application:

@@ -7,6 +7,7 @@ receives them, a copy without a change is known to be current, and stays in use 
 
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -20,6 +21,8 @@ from sellergate_common.observability.logs import get_logger
 
 _Value = TypeVar("_Value")
 _Read = TypeVar("_Read")
+Turn = Callable[[], AbstractAsyncContextManager[object]]
+"""What a fetch waits for before it reads."""
 
 SIZE = 20_000
 # The pause in seconds after which an unresponsive owner is called again; callers do not wait for it meanwhile.
@@ -55,7 +58,7 @@ class StaleIfErrorCache(Generic[_Value]):
     """Values by ID.
 
     `now` is monotonic; `feed_connected` returns whether published changes arrive at present, and `trust` holds for how long all
-    changes are known. `version_of` returns the version of a value. `fetch` reads the owner's data within LOOK_SECONDS of its end.
+    changes are known. `version_of` returns the version of a value.
     """
 
     def __init__(
@@ -72,20 +75,26 @@ class StaleIfErrorCache(Generic[_Value]):
         self._trust = trust or Trust()
         self._version_of = version_of
         self._copies: Lru[str, _Copy[_Value]] = Lru(size)
-        self._flight: LocalFlight[_Value] = LocalFlight()
+        # Each value with the start of its reading.
+        self._flight: LocalFlight[tuple[_Value, float]] = LocalFlight()
         self._fetches: dict[str, _Fetch] = {}
         # Before this moment, published changes may have been missed.
         self._gap_end = -math.inf
 
-    async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        """Return the copy, or the result of `fetch`. Raises what `fetch` raises."""
+    async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]], turn: Turn = nullcontext) -> _Value:
+        """Return the copy, or the result of `fetch`, which begins with the body of `turn`. Raises what these raise."""
         copy = self._copies.get(id_)
         if copy is not None and (
             self._is_current(copy) or (self._now() < copy.retry_at and self._outlives_owner(copy))
         ):
             return copy.value
+        asked, run = self._now(), partial(self._fetch, id_, fetch, turn)
         try:
-            return await self._flight.get(id_, partial(self._fetch, id_, fetch))
+            value, since = await self._flight.get(id_, run)
+            if since <= asked - MAX_STALENESS_SECONDS:
+                # This caller joined a fetch that was held up, for example because the process was stopped.
+                value, _ = await self._flight.get(id_, run)
+            return value
         except (Unavailable, OutOfTime):
             # Looked up again: the copy may have been dropped during the fetch.
             copy = self._copies.get(id_)
@@ -105,12 +114,8 @@ class StaleIfErrorCache(Generic[_Value]):
         id_: str,
         read: Callable[[], Awaitable[_Read]],
         value_of: Callable[[_Read], _Value],
-        recent: float = math.inf,
     ) -> _Read:
-        """Return what `read` returns, and keep a copy of the value in it. Raises what `read` raises.
-
-        `read` reads the owner's data within `recent` seconds of its end.
-        """
+        """Return what `read` returns, and keep a copy of the value in it, as old as the start. Raises what `read` raises."""
         began, announced = self._now(), _Fetch()
         self._fetches[id_] = announced
         try:
@@ -128,23 +133,26 @@ class StaleIfErrorCache(Generic[_Value]):
         value = value_of(found)
         version = self._version_of(value)
         if is_current and version >= announced.newest:
-            since = max(began, self._now() - recent)
-            self._copies.put(id_, _Copy(value, version, since, since + MAX_STALENESS_SECONDS, since + MAX_LIFE_SECONDS))
+            self._copies.put(id_, _Copy(value, version, began, began + MAX_STALENESS_SECONDS, began + MAX_LIFE_SECONDS))
         return found
 
     async def get_newer(
-        self, id_: str, fetch: Callable[[], Awaitable[_Value]], is_new: Callable[[_Value], bool]
+        self,
+        id_: str,
+        fetch: Callable[[], Awaitable[_Value]],
+        is_new: Callable[[_Value], bool],
+        turn: Turn = nullcontext,
     ) -> _Value:
-        """Return a value for which `is_new` is true, and fetch if the copy is older. Raises what `fetch` raises, and Unavailable.
+        """Return a value for which `is_new` is true, and fetch if the copy is older. Raises what `get` raises, and Unavailable.
 
         A copy, or a fetch that began before the change, may lack a change that the caller has seen.
         """
-        value = await self.get(id_, fetch)
+        value = await self.get(id_, fetch, turn)
         for _ in range(_FETCHES_FOR_NEWER):
             if is_new(value):
                 return value
             self.forget(id_)
-            value = await self.get(id_, fetch)
+            value = await self.get(id_, fetch, turn)
         if is_new(value):
             return value
         raise Unavailable("The owner's revision is older than the caller's; repeat the call.", retry_after=1.0)
@@ -189,8 +197,10 @@ class StaleIfErrorCache(Generic[_Value]):
             return True
         return self._feed_connected() and max(copy.since, self._trust.since) >= self._gap_end
 
-    async def _fetch(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        return await self.keep_from(id_, fetch, _itself, LOOK_SECONDS)
+    async def _fetch(self, id_: str, fetch: Callable[[], Awaitable[_Value]], turn: Turn) -> tuple[_Value, float]:
+        async with turn():
+            began = self._now()
+            return await self.keep_from(id_, fetch, _itself), began
 
 
 def _itself(value: _Value) -> _Value:

@@ -1,7 +1,8 @@
 """Copies of another service's data: their greatest age, and the events that end them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from sellergate_common.cache.lru import MAX_STALENESS_SECONDS
@@ -132,6 +133,47 @@ async def test_a_value_that_came_with_another_is_kept_as_a_copy(world: World) ->
     assert (await world.get(), world.fetches) == ("first", 0)
     world.now += MAX_STALENESS_SECONDS
     assert not world.copies.has_current("a")
+
+
+async def test_a_value_that_was_read_before_the_process_was_stopped_is_as_old_as_its_request(world: World) -> None:
+    async def stopped() -> str:
+        world.now += MAX_STALENESS_SECONDS
+        return "old"
+
+    assert await world.get(stopped) == "old"
+    assert await world.get() == "first"
+
+
+async def test_a_caller_does_not_join_a_fetch_that_began_five_seconds_before(world: World) -> None:
+    """The process was stopped during the fetch, and the call arrives before the response is processed."""
+    began, arrived = asyncio.Event(), asyncio.Event()
+
+    async def stopped() -> str:
+        began.set()
+        await arrived.wait()
+        return "old"
+
+    before = asyncio.create_task(world.get(stopped))
+    await began.wait()
+    world.now += MAX_STALENESS_SECONDS - 0.1
+    early = asyncio.create_task(world.get())
+    await asyncio.sleep(0)
+    world.now += 0.1
+    late = asyncio.create_task(world.get())
+    await asyncio.sleep(0)
+    arrived.set()
+    assert await asyncio.gather(before, early, late) == ["old", "old", "first"]
+
+
+async def test_a_value_is_not_older_for_the_wait_before_its_reading(world: World) -> None:
+    @asynccontextmanager
+    async def turn() -> AsyncIterator[None]:
+        world.now += 2 * MAX_STALENESS_SECONDS
+        world.copies.forget("a")
+        yield
+
+    assert await world.copies.get("a", world.fetch, turn) == "first"
+    assert (await world.get(), world.fetches) == ("first", 1)
 
 
 async def test_a_value_of_a_slow_reading_is_as_old_as_its_beginning(world: World) -> None:
