@@ -1,7 +1,7 @@
 """The rules of access tokens: their owners, their lifetimes, and the consequences of an exchange's outcome."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -52,8 +52,9 @@ class Tokens:
             account = AccountView(account_id, expected_revision)
             if not unread:
                 account = await self._accounts.view(account_id, expected_revision)
+            fetch = _Fetch(partial(self._fetch, account, unread=unread))
             try:
-                found = await self._cache.obtain(account, min_lifetime, partial(self._fetch, account, unread=unread))
+                found = await self._cache.obtain(account, min_lifetime, fetch)
             except Conflict:
                 if not unread:
                     self._accounts.forget(account_id)
@@ -63,7 +64,9 @@ class Tokens:
                 if unread and error.reason in AUTHORIZATION_LOST and await self._has_changed(account):
                     continue
                 raise
-            if unread and found.cached and await self._accounts.view(account_id, expected_revision) != account:
+            # Only the exchange of this call read the account during it: another call's may have begun before the last change.
+            is_known = not unread or (fetch.began and not found.cached)
+            if not is_known and await self._accounts.view(account_id, expected_revision) != account:
                 continue
             found = self._check_lifetime(found, min_lifetime)
             return Lookup(found.value.of_revision(account.revision), found.cached)
@@ -169,6 +172,20 @@ class Tokens:
                 "min_lifetime", f"is longer than the {found.value.life:.0f} s for which LWA's tokens live"
             )
         return found
+
+
+class _Fetch:
+    """The fetch of one call. `began` is false as long as the call only waits for another one's."""
+
+    __slots__ = ("_run", "began")
+
+    def __init__(self, run: Callable[[], Awaitable[AccessToken]]) -> None:
+        self._run = run
+        self.began = False
+
+    def __call__(self) -> Awaitable[AccessToken]:
+        self.began = True
+        return self._run()
 
 
 async def record_revocation(accounts: Accounts, account: AccountView) -> None:

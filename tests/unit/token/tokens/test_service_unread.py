@@ -2,6 +2,7 @@
 
 import pytest
 from pydantic import SecretStr
+from sellergate_common.cache.entries import Lookup
 from sellergate_common.errors import PreconditionFailed, Reason
 from sellergate_token.ports import AccessToken, AccountView
 
@@ -86,4 +87,19 @@ async def test_a_remembered_refusal_of_an_earlier_revision_is_not_reported(
         return await obtain(key, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.cache, "obtain", remembering)
+    assert (await world.tokens.for_account("a", None, 5)).value.revision == 7
+
+
+async def test_a_token_of_an_exchange_that_began_before_a_change_is_not_returned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call joined the exchange of another one, which takes as long as LWA."""
+    obtain = world.cache.obtain
+
+    async def joining(key: AccountView, *given: object) -> object:
+        if key.revision == 5:
+            return Lookup(AccessToken(SecretStr("Atza|5"), world.now[0] + LIFE, LIFE), cached=False)
+        return await obtain(key, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.cache, "obtain", joining)
     assert (await world.tokens.for_account("a", None, 5)).value.revision == 7
