@@ -1,10 +1,12 @@
 """Shared entries with several replicas on a real Redis: one fetch, and no older value over a newer one; and without Redis."""
 
 import asyncio
+import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,14 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 Replicas = Callable[[str, int], Awaitable[list[Replica]]]
+
+
+@contextmanager
+def without_redis(replica: Replica) -> Iterator[None]:
+    """Let each command of a replica fail at once."""
+    replica.redis._silent_until = math.inf  # type: ignore[attr-defined]
+    yield
+    replica.redis._silent_until = 0.0  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -206,6 +216,40 @@ async def test_a_dropped_value_that_a_replica_still_had_is_dropped_again(redis_u
     assert await one.get(source) == first
     assert await one.entries.drop_if("a", first.text)
     assert (await one.get(source)).text == "value 2"
+
+
+async def test_a_dropped_value_that_redis_could_not_drop_does_not_come_back(redis_url: str, replicas: Replicas) -> None:
+    prefix = f"test{secrets.token_hex(4)}:"
+    (one, two), source = await replicas(redis_url, 2, prefix), Source()
+    first = await one.get(source)
+    with without_redis(one):
+        assert await one.entries.drop_if("a", first.text)
+    assert (await one.get(source)).text == "value 2"
+    assert (await two.get(source)).text == "value 2"
+    # Nor does one that this process had no copy of, or that another replica has added again.
+    with without_redis(one):
+        one.store.memory.forget_all()
+        assert not await one.entries.drop_if("a", "value 2")
+        third = await one.get(source)
+        assert third.text == "value 3"
+    one.store.memory.mark_stale()
+    assert await one.get(source) == third
+    assert (await two.store.shared(prefix + "{a}")) == third
+
+
+async def test_a_value_that_is_dropped_while_its_fetch_fails_is_not_returned(
+    redis_url: str, replicas: Replicas
+) -> None:
+    (one,), source = await replicas(redis_url, 1), Source()
+    first = await one.get(source)
+    await one.store.cache.drop(one.store.codec.name("a"))
+    one.store.memory.put("a", replace(first, expire_time=time.time() + 3), math.inf)
+    source.error, source.seconds = Unavailable("down"), 0.3
+    getting = asyncio.create_task(one.get(source))
+    await asyncio.sleep(0.1)
+    await one.entries.drop_if("a", first.text)
+    with pytest.raises(Unavailable):
+        await getting
 
 
 async def test_callers_that_need_a_longer_life_do_not_share_a_shorter_one(redis_url: str, replicas: Replicas) -> None:

@@ -103,6 +103,8 @@ class RedisEntries(Generic[_Key, _Value]):
         try:
             found = await self._local.get(flight, lambda: self._fetch_missing(name, job, left))
         except _TROUBLE:
+            # Looked up again: the copy may have been dropped during the fetch.
+            held = store.memory.get(key)
             if min_ttl is not None or held is None or not is_acceptable(held.value, store.now()):
                 raise
             found = Lookup(held.value, cached=True)

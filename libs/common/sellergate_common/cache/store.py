@@ -18,6 +18,7 @@ from sellergate_common.cache.entries import (
 )
 from sellergate_common.cache.memory import EntryMemory, Refill
 from sellergate_common.cache.negative import NegativeCache
+from sellergate_common.cache.refused import RefusedMarks, text_of
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stored import Stored
 from sellergate_common.clock import Clock
@@ -57,6 +58,7 @@ class EntryStore(Generic[_Key, _Value]):
         self.counts = Counts()
         self.negative_cache = NegativeCache(cache, service, clock.monotonic)
         self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
+        self._refused = RefusedMarks(clock.monotonic)
         self.refill = Refill(cache.mark, self.share_all, clock)
 
     async def look_up(self, key: _Key, min_ttl: float | None, stored: Stored | None = None) -> Lookup[_Value] | None:
@@ -68,6 +70,8 @@ class EntryStore(Generic[_Key, _Value]):
         if stored is None:
             stored = await self.cache.read(name)
         value = self._open(name, stored)
+        if value is None and stored.entry is not None:
+            await self._drop_again(name, stored)
         held = self.memory.get(key)
         if value is None and held is not None and held.value.expire_time > self.now():
             # Redis has lost the entry, or does not respond: this process's copy refills it.
@@ -93,14 +97,27 @@ class EntryStore(Generic[_Key, _Value]):
         return self._open(name, await self.cache.read(name))
 
     def _open(self, name: str, stored: Stored) -> _Value | None:
-        opened = self.cache.open(name, stored.entry) if stored.left > 0 else None
-        value = None if opened is None else self._decode(opened)
+        value = self._read(name, stored)
+        if value is None or self._refused.contains(name, self.codec.mark(value)):
+            return None
         # Each replica has its own clock; the entry expires by Redis' clock.
-        return None if value is None else limit_ttl(value, stored.left, self.now())
+        return limit_ttl(value, stored.left, self.now())
+
+    def _read(self, name: str, stored: Stored) -> _Value | None:
+        opened = self.cache.open(name, stored.entry) if stored.left > 0 else None
+        return None if opened is None else self._decode(opened)
+
+    async def _drop_again(self, name: str, stored: Stored) -> None:
+        """Drop what Redis could not drop before, or has got back, so that a new value takes its place."""
+        value = self._read(name, stored)
+        if value is not None:
+            mark = self.codec.mark(value)
+            await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
         """Store a value fetched under a fencing number; return it, or the value of a replica that has taken over since."""
         name = self.codec.name(key)
+        self._refused.discard(name, self.codec.mark(value))
         if fence is None:
             await self.add(key, value)
         elif (
@@ -152,19 +169,21 @@ class EntryStore(Generic[_Key, _Value]):
     async def drop_if(self, key: _Key, mark: Any) -> bool:
         """Drop the entry here and in Redis if its value has this mark, and announce it; at most one value in COOL_OFF_SECONDS.
 
-        A value that was dropped before is dropped again: a replica that was cut from Redis meanwhile may still have it.
+        A value that was dropped before is dropped again: a replica that was cut from Redis meanwhile may still have it. Where Redis
+        does not respond, this process uses it no longer.
         """
         codec, held, name = self.codec, self.memory.get(key), self.codec.name(key)
         own = held is not None and codec.mark(held.value) == mark
         last = await self.cache.get(_cool_off(name))
-        if last is not None and last.get_secret_value() != str(mark):
+        if last is not None and last != text_of(mark):
             get_logger().warning("refused_again")
             return False
         if own:
             self.memory.forget(codec.subject(key))
+        self._refused.add(name, mark)
         dropped = await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
         if dropped or own:
-            await self.cache.put(_cool_off(name), SecretStr(str(mark)), COOL_OFF_SECONDS)
+            await self.cache.put(_cool_off(name), text_of(mark), COOL_OFF_SECONDS)
             await self.cache.announce(codec.subject(key))
         return dropped or own
 

@@ -87,3 +87,46 @@ async def test_an_entry_in_another_releases_shape_is_a_miss_and_matches_no_mark(
     assert await store.shared("name of a") is None
     assert not await store.drop_if("a", 1000.0)
     assert cache.dropped == []
+
+
+@dataclass
+class HoldingCache(LostCache):
+    """A cache with one entry, whose text is its mark, and the marks of dropped ones."""
+
+    entry: str = "first"
+    marks: dict[str, SecretStr] = field(default_factory=dict)
+    changes: str = "changes"
+
+    async def get(self, key: str) -> SecretStr | None:  # type: ignore[override]
+        return self.marks.get(key)
+
+    async def put(self, key: str, value: SecretStr, _: float) -> bool:
+        self.marks[key] = value
+        return True
+
+    async def drop_if(self, _: str, matches: Callable[[SecretStr], bool]) -> bool:
+        return matches(SecretStr(self.entry))
+
+    async def announce(self, _: str) -> None: ...
+
+
+async def test_a_value_with_a_secret_mark_is_not_dropped_just_after_another() -> None:
+    @dataclass(frozen=True)
+    class Secret(Value):
+        text: str = ""
+
+    cache = HoldingCache()
+    codec: Codec[str, Secret] = Codec(
+        name=str,
+        subject=str,
+        encode=str,
+        decode=lambda text: Secret(0.0, text=text),
+        mark=lambda it: SecretStr(it.text),
+    )
+    clock = Clock(wall=lambda: 0.0, monotonic=lambda: 0.0)
+    store = EntryStore(cast("SealedCache", cast("Any", cache)), codec, "iam", clock, lambda: 0.5)
+    assert await store.drop_if("a", SecretStr("first"))
+    cache.entry = "second"
+    assert not await store.drop_if("a", SecretStr("second"))
+    cache.entry = "first"
+    assert await store.drop_if("a", SecretStr("first"))
