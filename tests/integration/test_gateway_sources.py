@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.crypto.sealing import KeyRing
-from sellergate_common.errors import NotFound, SellergateError, Unavailable
+from sellergate_common.errors import NotFound, Reason, SellergateError, Unavailable
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
 from sellergate_gateway.credentials.access_tokens import TokenSource
@@ -61,6 +62,12 @@ class Services(
     revision: int = 0
     """The revision that token and iam return; 0: the requested one."""
     error: SellergateError | None = None
+    clock: list[float] = field(default_factory=lambda: [0.0])
+    """The seconds by which the clock is ahead."""
+    kept: str = ""
+    """The token or access key that its owner returns, because it could not drop it."""
+    age: float = 0.0
+    """The seconds since that was issued."""
     late: list[str] = field(default_factory=list)
     """The access keys that iam returns first, because the call that drops them is on its way."""
 
@@ -78,9 +85,9 @@ class Services(
         if self.error:
             raise self.error
         self.expected.append(request.expected_revision)
-        response = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.calls)}")
+        response = token_service_pb2.GetAccessTokenResponse(access_token=self.kept or f"Atza|{len(self.calls)}")
         response.revision = self.revision or request.expected_revision
-        response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        response.expire_time.FromMilliseconds(int((time.time() + self.clock[0] + self.life - self.age) * 1000))
         response.life.FromMilliseconds(3_600_000)
         return response
 
@@ -91,18 +98,19 @@ class Services(
         return token_service_pb2.InvalidateAccessTokenResponse()
 
     async def InvalidateCredentials(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        self.forgotten.append(request.access_key_id)
         return iam_service_pb2.InvalidateCredentialsResponse()
 
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.calls.append("role")
         self.expected.append(request.expected_revision)
         response = iam_service_pb2.AssumeRoleResponse(
-            access_key_id=self.late.pop() if self.late else f"k{len(self.calls)}",
+            access_key_id=self.late.pop() if self.late else self.kept or f"k{len(self.calls)}",
             secret_access_key="s",
             session_token="t",
         )
         response.revision = self.revision or request.expected_revision
-        response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        response.expire_time.FromMilliseconds(int((time.time() + self.clock[0] + self.life - self.age) * 1000))
         response.life.FromMilliseconds(3_600_000)
         return response
 
@@ -123,7 +131,8 @@ class Bench:
 
 @pytest.fixture
 async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench]:
-    services, clock = Services(), [0.0]
+    clock = [0.0]
+    services = Services(clock=clock)
     adds = {
         account_service_pb2_grpc.add_AccountServiceServicer_to_server: services,
         token_service_pb2_grpc.add_TokenServiceServicer_to_server: services,
@@ -267,7 +276,7 @@ async def test_refusals_of_every_token_and_session_cause_one_renewal(bench: Benc
         assert await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
         assert not await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
         assert len(bench.services.calls) == 3
-    assert len(bench.services.forgotten) == 2
+    assert len(bench.services.forgotten) == 4
 
 
 async def test_calls_that_are_refused_together_retry_with_one_new_token(bench: Bench) -> None:
@@ -302,6 +311,37 @@ async def test_refused_credentials_that_iam_returns_before_it_drops_them_are_req
     bench.services.late = [refused.access_key_id.get_secret_value()]
     assert (await bench.credentials.get(one)).access_key_id != refused.access_key_id
     assert bench.services.calls == ["role"] * 3
+
+
+@pytest.mark.parametrize("source", ["token", "iam", "grantless"])
+async def test_an_owner_that_keeps_what_amazon_refused_is_unavailable_unless_that_is_fresh(
+    bench: Bench, source: str
+) -> None:
+    """Fresh credentials are kept on purpose, and Amazon's refusal of these is the result."""
+    one, scope = account(), "sellingpartnerapi::notifications"
+    get: Any = {
+        "token": partial(bench.tokens.get, one),
+        "iam": partial(bench.credentials.get, one),
+        "grantless": partial(bench.tokens.grantless, one, scope),
+    }[source]
+    invalidate: Any = {
+        "token": partial(bench.tokens.invalidate, one),
+        "iam": partial(bench.credentials.invalidate, one),
+        "grantless": partial(bench.tokens.invalidate_grantless, one, scope),
+    }[source]
+    bench.services.kept, bench.services.age = "kept", COOL_OFF_SECONDS + 10.0
+    refused = await get()
+    assert await invalidate(refused)
+    with pytest.raises(Unavailable) as caught:
+        await get()
+    owner = "iam" if source == "iam" else "token"
+    assert (caught.value.reason, caught.value.metadata["dependency"]) == (Reason.DEPENDENCY_UNAVAILABLE, owner)
+    assert len(bench.services.forgotten) == 2  # it is dropped once more
+    bench.services.age = 0.0
+    assert await get()
+    bench.services.kept = ""
+    assert await get() != refused
+    assert len(bench.services.forgotten) == 2
 
 
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """The attempts of one call: the work after each of Amazon's responses, and the decision on another attempt."""
 
+from pydantic import SecretStr
+
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.outcomes import OUTCOMES, REPAIRABLE, Failure, Seen
 from sellergate_gateway.calls.retries import Attempt, pause_before_retry
@@ -10,6 +12,8 @@ from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.response import Kind, rate_limit_of, retry_after_of
 
 _RATE_TOLERANCE = 0.001
+# The present credentials may be as old as those that Amazon refused, such as those of another revision of the account.
+_MOST_REPAIRS = 2
 
 
 class Attempts:
@@ -57,8 +61,8 @@ class Attempts:
         """Return whether another attempt is made, once it is due. Keep the last outcome for the case that it cannot be made."""
         state = self._state
         outcome = OUTCOMES[latest.seen]
-        repairs = latest.seen in REPAIRABLE and not state.repaired
-        if state.call.as_is or not repairs:
+        repairs = latest.seen in REPAIRABLE and self._is_repaired(latest.seen)
+        if (state.call.as_is and not state.uncertain) or not repairs:
             state.last = latest
         if repairs and await self._repair():
             return True
@@ -80,19 +84,40 @@ class Attempts:
         await its.sleep(pause)
         return True
 
-    async def _repair(self) -> bool:
-        """Replace the credentials that Amazon refused, once per call. Return False if there are no others to send."""
+    def _is_repaired(self, seen: Seen) -> bool:
+        """Return whether the credentials are replaced: once per call, and once more for others that Amazon had ended as well."""
         state = self._state
-        state.repaired = True
+        if not state.repairs:
+            return True
+        return state.repairs < _MOST_REPAIRS and seen is not Kind.FORBIDDEN and self._mark(seen) != state.refused
+
+    def _mark(self, seen: Seen) -> SecretStr | None:
+        """Return what identifies the credentials of the latest attempt that Amazon refused."""
+        token, credentials = self._state.token, self._state.credentials
+        if seen is Kind.CREDENTIALS_REFUSED:
+            return None if credentials is None else credentials.access_key_id
+        return None if token is None else token.value
+
+    async def _repair(self) -> bool:
+        """Replace the credentials that Amazon refused. Return False if there are no others to send.
+
+        If their owner does not respond, the call is repeated too, and then gets that error instead of Amazon's refusal.
+        """
+        state = self._state
         latest, token, credentials = state.latest, state.token, state.credentials
         if latest is None or token is None:
             return False
+        state.repairs += 1
+        state.refused = self._mark(latest.seen)
         if latest.seen is Kind.CREDENTIALS_REFUSED:
             if credentials is None:
                 return False
             invalidation = self._dependencies.credentials.invalidate(state.account, credentials)
-            return await self._follow_ups.run("invalidate credentials", invalidation, False)
+            state.replacing = await self._follow_ups.run("invalidate credentials", invalidation, True)
+            return state.replacing
+        default = state.token_spec if latest.seen is Kind.TOKEN_REFUSED else None
         replacement = self._tokens.replace_refused(state.account, state.token_spec, token, latest.classification)
-        token_spec = await self._follow_ups.run("replace token", replacement, None)
+        token_spec = await self._follow_ups.run("replace token", replacement, default)
         state.token_spec = token_spec or state.token_spec
+        state.replacing = token_spec is not None and latest.seen is Kind.TOKEN_REFUSED
         return token_spec is not None

@@ -98,6 +98,7 @@ class Preparing:
         state.token = token = await self._tokens.get(state.account, state.token_spec)
         signed = signs(state.account)
         state.credentials = credentials = await self._dependencies.credentials.get(state.account) if signed else None
+        state.replacing = False
         return token, credentials
 
     async def _reserve_quota(self, state: CallState) -> Admission:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import AmazonRefused, OutOfTime, QuotaExceeded, Reason, SellergateError
 from sellergate_common.sites import Site, Sites
@@ -93,7 +94,11 @@ class CallState:
     """The credentials of the latest attempt; None where it was not signed."""
     attempts: int = 0
     waited: float = 0.0
-    repaired: bool = False
+    refused: SecretStr | None = None
+    """The token or the access key ID that Amazon refused last, and that was to be replaced."""
+    repairs: int = 0
+    replacing: bool = False
+    """Whether Amazon refused the token or the session of the latest attempt, and no other has arrived yet."""
     latest: AttemptResult | None = None
     last: AttemptResult | None = None
     """The latest outcome of Amazon: the end of the call, unless another attempt replaces it."""
@@ -109,7 +114,9 @@ class CallState:
         """Return whether the latest outcome is the result, though `error` prevented another attempt."""
         # In AS_IS mode Amazon's refusal of the call takes precedence over its refusal of a token for the call.
         refused = self.call.as_is and isinstance(error, AmazonRefused)
-        return self.last is not None and (self.uncertain or refused or isinstance(error, QuotaExceeded | OutOfTime))
+        # While refused credentials cannot be replaced in time, the result is that, and not Amazon's refusal of the old ones.
+        spent = isinstance(error, QuotaExceeded) or (isinstance(error, OutOfTime) and not self.replacing)
+        return self.last is not None and (self.uncertain or refused or spent)
 
     def reason(self, seen: Seen) -> Reason | None:
         """Return the reason of the typed error by the table of outcomes; None for a success."""

@@ -19,7 +19,8 @@ from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.credentials.ports import Verified
-from sellergate_gateway.credentials.read_through import OwnedValue, ReadThroughCache
+from sellergate_gateway.credentials.read_through import ReadThroughCache
+from sellergate_gateway.credentials.refusals import OwnedValue, Refusals, issued_at
 from sellergate_gateway.model import AccessToken, Account
 
 __all__ = ["CONTRACTS", "TokenSource"]
@@ -40,13 +41,15 @@ class TokenSource:
         self._hedged = tokens
         self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self._ring = ring
-        self._owned = ReadThroughCache(entries, memory, _decode, _fingerprint, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, _fingerprint, "token", now)
+        self._refused_grantless = Refusals(_fingerprint, "token", now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AccessToken:
-        """Return a token with enough lifetime for a call."""
+        """Return a token with enough lifetime for a call. Raises Unavailable if Amazon refused all that the token service has."""
         name = partial(token_key, self._ring, account.account_id, account.revision)
-        return await self._owned.get(account, name, partial(self._fetch_from_token, account))
+        fetch, drop = partial(self._fetch_from_token, account), partial(self._invalidate_of, account)
+        return await self._owned.get(account, name, fetch, drop)
 
     async def verify(self, account: Account) -> Verified:
         """Let the token service exchange the refresh token now."""
@@ -56,7 +59,12 @@ class TokenSource:
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application. It is not cached here, since few calls need one."""
-        return _to_cached(await self._hedged.grantless(account.application_id, scope))
+
+        async def fetch() -> OwnedValue[AccessToken]:
+            return OwnedValue(_to_cached(await self._hedged.grantless(account.application_id, scope)))
+
+        drop = partial(self._invalidate_grantless, account, scope)
+        return (await self._refused_grantless.fetch(f"{account.application_id} {scope}", fetch, drop)).value
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:
         """Drop a token that Amazon refused, here and, if it is the current one, in the token service for all replicas.
@@ -65,30 +73,41 @@ class TokenSource:
         """
         if self._owned.has_other(account, token):
             return True
-        fingerprint = _fingerprint(token)
-        return await self._cool_off.renew(
-            account.account_id, fingerprint, partial(self._drop, account, token, fingerprint)
-        )
+        drop = partial(self._drop, account, token)
+        return await self._cool_off.renew(account.account_id, _fingerprint(token), issued_at(token), drop)
 
     async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
         """Drop an application's own token that Amazon refused, as `invalidate` does."""
-        fingerprint = _fingerprint(token)
-        owner = token_service_pb2.GrantlessScope(application_id=account.application_id, scope=scope)
-        request = token_service_pb2.InvalidateAccessTokenRequest(grantless=owner, fingerprint=fingerprint)
         name = f"{account.application_id} {scope}"
-        return await self._cool_off.renew(name, fingerprint, partial(self._invalidate, request))
 
-    async def _drop(self, account: Account, token: AccessToken, fingerprint: str) -> None:
+        async def drop() -> None:
+            self._refused_grantless.record(name, token)
+            await self._invalidate_grantless(account, scope, token)
+
+        return await self._cool_off.renew(name, _fingerprint(token), issued_at(token), drop)
+
+    async def _drop(self, account: Account, token: AccessToken) -> None:
         self._owned.forget(account, token)
+        await self._invalidate_of(account, token)
+
+    async def _invalidate_of(self, account: Account, token: AccessToken) -> None:
         await self._invalidate(
-            token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
+            token_service_pb2.InvalidateAccessTokenRequest(
+                account_id=account.account_id, fingerprint=_fingerprint(token)
+            )
+        )
+
+    async def _invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> None:
+        owner = token_service_pb2.GrantlessScope(application_id=account.application_id, scope=scope)
+        await self._invalidate(
+            token_service_pb2.InvalidateAccessTokenRequest(grantless=owner, fingerprint=_fingerprint(token))
         )
 
     async def _invalidate(self, request: token_service_pb2.InvalidateAccessTokenRequest) -> None:
         try:
             await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")
         except SellergateError as error:
-            # The next call requests a token again and gets that error; this call has its own error to report.
+            # The repeated call requests another token and gets that error, or a new one.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
     async def _fetch_from_token(self, account: Account) -> OwnedValue[AccessToken]:

@@ -16,7 +16,8 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.credentials.cool_off import CoolOff
-from sellergate_gateway.credentials.read_through import OwnedValue, ReadThroughCache
+from sellergate_gateway.credentials.read_through import ReadThroughCache
+from sellergate_gateway.credentials.refusals import OwnedValue, issued_at
 from sellergate_gateway.model import Account, AwsCredentials
 
 CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
@@ -35,13 +36,14 @@ class CredentialSource:
     ) -> None:
         self._iam = iam_service_pb2_grpc.IamServiceStub(channel)
         self._ring = ring
-        self._owned = ReadThroughCache(entries, memory, _decode, _mark, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, _mark, "iam", now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AwsCredentials:
-        """Return credentials with enough lifetime for a call."""
+        """Return credentials with enough lifetime for a call. Raises Unavailable if Amazon refused all that iam has."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
-        return await self._owned.get(account, name, partial(self._fetch_from_iam, account))
+        fetch, drop = partial(self._fetch_from_iam, account), partial(self._invalidate, account)
+        return await self._owned.get(account, name, fetch, drop)
 
     async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
         """Drop credentials that Amazon refused, here and, if they are the current ones, in the iam service for all replicas.
@@ -51,17 +53,20 @@ class CredentialSource:
         if self._owned.has_other(account, credentials):
             return True
         drop = partial(self._drop, account, credentials)
-        return await self._cool_off.renew(account.account_id, _mark(credentials), drop)
+        return await self._cool_off.renew(account.account_id, _mark(credentials), issued_at(credentials), drop)
 
     async def _drop(self, account: Account, credentials: AwsCredentials) -> None:
         self._owned.forget(account, credentials)
+        await self._invalidate(account, credentials)
+
+    async def _invalidate(self, account: Account, credentials: AwsCredentials) -> None:
         request = iam_service_pb2.InvalidateCredentialsRequest(
             account_id=account.account_id, access_key_id=credentials.access_key_id.get_secret_value()
         )
         try:
             await invoke(self._iam.InvalidateCredentials, request, dependency="iam")
         except SellergateError as error:
-            # The next call requests credentials again and gets that error; this call has its own error to report.
+            # The repeated call requests other credentials and gets that error, or new ones.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
     async def _fetch_from_iam(self, account: Account) -> OwnedValue[AwsCredentials]:

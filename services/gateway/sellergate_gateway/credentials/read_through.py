@@ -4,53 +4,30 @@ After the renewal time the owner is called, so that it renews a value while it i
 present value is used until shortly before its end.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from sellergate_common.cache.entries import (
-    COOL_OFF_SECONDS,
-    Expiring,
-    copy_seconds,
-    is_acceptable,
-    limit_ttl,
-    renewal_time,
-)
-from sellergate_common.cache.lru import Lru, TtlCache
+from sellergate_common.cache.entries import Expiring, copy_seconds, is_acceptable, limit_ttl, renewal_time
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.errors import OutOfTime, Unavailable
 from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
+from sellergate_gateway.credentials.refusals import Drop, Fetch, OwnedValue, Refusals
 from sellergate_gateway.model import Account
 
 _Value = TypeVar("_Value", bound=Expiring)
-
-
-_SIZE = 10_000
-# If an owner returns a value of an older revision than the caller's, or one that Amazon refused, it is called once more: the call
-# that changes or drops the value may be on its way.
+# If an owner returns a value of an older revision than the caller's, it is called once more: the change may be on its way.
 _ATTEMPTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedValue(Generic[_Value]):
-    """A value from its owner. `revision` is the account's, 0 if the owner names none.
-
-    `left` is the remaining lifetime in seconds by the owner's clock; None if the owner names none.
-    """
-
-    value: _Value
-    revision: int
-    left: float | None
 
 
 class ReadThroughCache(Generic[_Value]):
     """A cache of values by account and revision: after a change of credentials no old value is found.
 
-    `mark` identifies a value. One that Amazon refused is not taken from Redis again for a minute: an owner that cannot be reached
-    cannot drop it there.
+    `mark` identifies a value. One that Amazon refused is not used again for a minute: an owner that cannot be reached cannot drop
+    it in Redis, and one that cannot reach Redis may return it. `owner` is the name of the owner's service.
     """
 
     def __init__(
@@ -59,6 +36,7 @@ class ReadThroughCache(Generic[_Value]):
         memory: TtlCache[tuple[int, _Value]],
         decode: Callable[[str], _Value],
         mark: Callable[[_Value], str],
+        owner: str,
         now: Callable[[], float],
     ) -> None:
         self._entries = entries
@@ -66,27 +44,27 @@ class ReadThroughCache(Generic[_Value]):
         self._decode = decode
         self._mark = mark
         self._now = now
-        self._refused: Lru[str, tuple[str, float]] = Lru(_SIZE)
+        self._refusals = Refusals(mark, owner, now)
         self._flight: LocalFlight[_Value] = LocalFlight()
 
     async def get(
-        self, account: Account, name: Callable[[], str], fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
+        self, account: Account, name: Callable[[], str], fetch_from_owner: Fetch[_Value], drop: Drop[_Value]
     ) -> _Value:
         """Return a value of an account's revision or a later one. `name` is its entry in Redis, `fetch_from_owner` calls the owner.
 
-        Raises what `fetch_from_owner` raises.
+        `drop` is for a refused value that the owner still returns. Raises what `fetch_from_owner` raises, and Unavailable.
         """
         held = self._memory.get(account.account_id)
         if held is not None and held[0] >= account.revision:
             return held[1]
-        fetch = partial(self._fetch, account, name, fetch_from_owner)
+        fetch = partial(self._fetch, account, name, fetch_from_owner, drop)
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
 
     def forget(self, account: Account, value: _Value) -> None:
         """Drop a value that Amazon refused, if it is the cached one."""
-        mark, held = self._mark(value), self._memory.get(account.account_id)
-        self._refused.put(account.account_id, (mark, self._now() + COOL_OFF_SECONDS))
-        if held is not None and self._mark(held[1]) == mark:
+        held = self._memory.get(account.account_id)
+        self._refusals.record(account.account_id, value)
+        if held is not None and self._mark(held[1]) == self._mark(value):
             self._memory.forget(account.account_id)
 
     def has_other(self, account: Account, value: _Value) -> bool:
@@ -94,20 +72,17 @@ class ReadThroughCache(Generic[_Value]):
         held = self._memory.get(account.account_id)
         return held is not None and self._mark(held[1]) != self._mark(value)
 
-    def _is_refused(self, account: Account, value: _Value) -> bool:
-        mark, until = self._refused.get(account.account_id) or ("", 0.0)
-        return self._now() < until and mark == self._mark(value)
-
     async def _fetch(
-        self, account: Account, name: Callable[[], str], fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
+        self, account: Account, name: Callable[[], str], fetch_from_owner: Fetch[_Value], drop: Drop[_Value]
     ) -> _Value:
         # The names of entries in Redis contain the revision.
         value, revision = await self._shared(name()), account.revision
-        if value is not None and self._is_refused(account, value):
+        if value is not None and self._refusals.contains(account.account_id, value):
             value = None
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
-                owning = await self._fetch_from_owner(account, fetch_from_owner)
+                fetch = partial(_fetch_revision, account, fetch_from_owner)
+                owning = await self._refusals.fetch(account.account_id, fetch, drop)
                 value = owning.value if owning.left is None else limit_ttl(owning.value, owning.left, self._now())
                 revision = owning.revision
             except (Unavailable, OutOfTime) as error:
@@ -120,27 +95,6 @@ class ReadThroughCache(Generic[_Value]):
             self._memory.put(account.account_id, (revision, value), seconds)
         return value
 
-    async def _fetch_from_owner(
-        self, account: Account, fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
-    ) -> OwnedValue[_Value]:
-        """Return the owner's value, of the account's revision or a later one. Raises Unavailable and its errors.
-
-        A value that Amazon refused is returned only if the owner has no other: used again, it is dropped again.
-        """
-        found = None
-        for _ in range(_ATTEMPTS):
-            owning = await fetch_from_owner()
-            if owning.revision >= account.revision or not owning.revision:
-                found = owning
-                if not self._is_refused(account, owning.value):
-                    break
-        if found is None:
-            raise Unavailable(
-                "The account was changed, and not every service has its new credentials yet. Try again.",
-                retry_after=1.0,
-            )
-        return found
-
     async def _shared(self, name: str) -> _Value | None:
         opened = await self._entries.get_living(name)
         if opened is None:
@@ -151,3 +105,14 @@ class ReadThroughCache(Generic[_Value]):
         except (ValueError, TypeError, KeyError):  # an entry in another release's form counts as none
             return None
         return value if is_acceptable(value, self._now()) else None
+
+
+async def _fetch_revision(account: Account, fetch: Fetch[_Value]) -> OwnedValue[_Value]:
+    """Return the owner's value, of the account's revision or a later one. Raises Unavailable and its errors."""
+    for _ in range(_ATTEMPTS):
+        found = await fetch()
+        if found.revision >= account.revision or not found.revision:
+            return found
+    raise Unavailable(
+        "The account was changed, and not every service has its new credentials yet. Try again.", retry_after=1.0
+    )

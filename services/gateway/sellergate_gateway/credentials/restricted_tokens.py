@@ -20,6 +20,7 @@ from sellergate_common.context import detached
 from sellergate_common.errors import AmazonRefused, Conflict, FieldViolation, InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.credentials.cool_off import CoolOff
+from sellergate_gateway.credentials.refusals import issued_at
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
@@ -128,7 +129,7 @@ class RestrictedTokens:
             await self._entries.drop_if(key, fingerprint(token))
 
         digest = hashlib.sha256(fingerprint(token).encode()).hexdigest()
-        return await self._cool_off.renew(repr(key), digest, drop)
+        return await self._cool_off.renew(repr(key), digest, issued_at(token), drop)
 
     async def _fetch(self, key: RestrictedKey) -> AccessToken:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}

@@ -58,8 +58,9 @@ async def test_a_success_stays_a_success(call: SpApiCall, response: Any, failure
 async def test_a_refusal_stays_amazons_response(failure: BaseException) -> None:
     on_throttled = await Failing(steps=[THROTTLED], failure=failure).refused(WRITE)
     assert on_throttled.reason is Reason.AMAZON_QUOTA_EXCEEDED
+    # The token may have been replaced, although this is unknown: the call is sent once more with what there is.
     world = Failing(steps=[EXPIRED], failure=failure)
-    assert ((await world.refused(WRITE)).reason, len(world.sent)) == (Reason.AMAZON_DENIED, 1)
+    assert ((await world.refused(WRITE)).reason, len(world.sent)) == (Reason.AMAZON_DENIED, 2)
 
 
 def test_a_response_is_returned_before_the_deadline_and_the_work_continues() -> None:
