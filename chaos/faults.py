@@ -95,11 +95,6 @@ class Fault:
         return self.place == "token->lwa" or self.name == "lwa storm"
 
     @property
-    def keeps_credentials(self) -> bool:
-        """Whether AWS credentials that Amazon refused may be returned again, since iam cannot drop them from Redis."""
-        return self.place in ("iam->redis", "redis", SHARED_REDIS)
-
-    @property
     def throttles(self) -> int:
         """The calls that Amazon may throttle because of the fault."""
         if self.place in ("redis", "spapi") or self.place.endswith("->redis"):

@@ -55,7 +55,10 @@ class History:
     changes: dict[int, int] = field(default_factory=dict)
     """Acknowledged changes by account."""
     delays: list[tuple[float, float]] = field(default_factory=list)
-    """When processes waited for a processor, and the most seconds of one of them: a busy machine, and no fault of the services."""
+    """When processes waited for a processor, or this one's loops were late, and the most seconds of one of them.
+
+    That is a busy machine, and no fault of the services.
+    """
 
     lost: list[str] = field(default_factory=list)
     """What the services can do no longer after a fault."""
@@ -68,26 +71,36 @@ class History:
         """Return for how many seconds processes waited for a processor in a span."""
         return sum(late for at, late in self.delays if since <= at <= until)
 
+    def most_in_a_second(self, since: float, until: float) -> float:
+        """Return the most seconds for which processes waited for a processor in one second that ended in a span."""
+        ends = [at for at, _ in self.delays if since <= at <= until]
+        return max((self.lateness(end - 1.0, end) for end in ends), default=0.0)
+
     def was_late(self, one: Operation) -> bool:
         """Return whether this machine was so busy around an operation that the services may have refused it."""
         return self.lateness(one.began - _AROUND_SECONDS, one.ended) > _BUSY_SECONDS
 
-    async def watch(self, waited: Callable[[], dict[int, float]]) -> None:
-        """Note how long processes wait for a processor, until cancelled. `waited` returns these seconds by process id."""
-        before = waited()
+    async def watch(self, waited: Callable[[], dict[int, float]], relays_late: Callable[[], float]) -> None:
+        """Note how long this machine keeps processes waiting, until cancelled.
+
+        `waited` returns the seconds of each thread, and `relays_late` by how many the relays' loop was late since the last call. A
+        machine that stops as a whole shows only in the lateness of loops, and so does a thread that waits for the interpreter.
+        """
+        before, due = waited(), time.monotonic() + _LOOK_SECONDS
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            now = waited()
-            # A process that has started in between has no earlier value.
-            late = max((seconds - before[pid] for pid, seconds in now.items() if pid in before), default=0.0)
-            self.delays.append((time.monotonic(), late))
-            before = now
+            now, own = waited(), time.monotonic() - due
+            # A thread that has started in between has no earlier value.
+            late = max((seconds - before[one] for one, seconds in now.items() if one in before), default=0.0)
+            self.delays.append((time.monotonic(), max(late, own, relays_late())))
+            before, due = now, time.monotonic() + _LOOK_SECONDS
 
 
 def waited_of(pids: Iterable[int]) -> dict[int, float]:
-    """Return for how many seconds each process has waited for a processor since its start; see proc(5), schedstat."""
+    """Return for how many seconds each thread of processes has waited for a processor since its start; see proc(5), schedstat."""
     found = {}
     for pid in pids:
-        with suppress(OSError, IndexError):
-            found[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(OSError, IndexError):
+                found[int(file.parent.name)] = int(file.read_text().split()[1]) / 1e9
     return found

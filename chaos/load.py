@@ -50,10 +50,8 @@ class Load:
         """Work until `stop`, with a number of callers for each kind of operation."""
         self._stopping.clear()
         workers = [self._work(kind) for kind in self.kinds for _ in range(callers)]
-        processes = self.world.supervisor.processes.values()
-        watching = asyncio.create_task(
-            self.history.watch(lambda: waited_of([os.getpid(), *(process.pid for process in processes)]))
-        )
+        relays, pids = self.world.relays, self.world.pids
+        watching = asyncio.create_task(self.history.watch(lambda: waited_of([os.getpid(), *pids()]), relays.lateness))
         try:
             await asyncio.gather(*workers)
         finally:

@@ -15,6 +15,8 @@ DELAY_SECONDS = 0.3
 # A slow link carries so many bytes at once, and pauses.
 SLOW_BYTES, SLOW_PAUSE_SECONDS = 512, 0.1
 _CHUNK = 65536
+# How often the loop of the relays looks whether it is late.
+_LOOK_SECONDS = 0.05
 # More connections than the queue of a listening socket takes.
 _QUEUE = 4
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -183,6 +185,19 @@ class Relays:
         self._thread = Thread(target=self._loop.run_forever, name="relays", daemon=True)
         self._thread.start()
         self.links: dict[str, list[Relay]] = {}
+        self._late = 0.0
+        asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
+
+    def lateness(self) -> float:
+        """Return the most seconds by which the loop was late since the last call: so late was what passed through the relays."""
+        late, self._late = self._late, 0.0
+        return late
+
+    async def _watch(self) -> None:
+        while True:
+            due = self._loop.time() + _LOOK_SECONDS
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._late = max(self._late, self._loop.time() - due)
 
     def add(self, link: str, target: int) -> int:
         """Start a relay of a link to a server's port; return the relay's port."""

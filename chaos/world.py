@@ -81,6 +81,13 @@ class World:
         """Return a document of the simulator's control API."""
         return (await self.control.get(f"/control/{what}")).raise_for_status().json()
 
+    def pids(self) -> list[int]:
+        """Return the ids of all processes whose delays the services notice, except PostgreSQL's."""
+        return [
+            process.pid
+            for process in (*self.supervisor.processes.values(), *(one.process for one in self.redis.servers))
+        ]
+
     def primaries(self) -> list[redis_sets.Server]:
         """Return the servers of Redis that run and accept writes."""
         return [one for one in self.redis.servers if one.process.poll() is None and one.execute("ROLE")[0] == "master"]

@@ -1,6 +1,7 @@
 """The parts of chaos: the list of faults, the relays on real sockets, and invariants that a made-up history breaks."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -188,6 +189,33 @@ def test_each_invariant_is_broken_by_what_it_forbids() -> None:
     twice = seen()
     twice.versions = {0: 6}
     assert broken(twice) == {"once"}
+
+
+def test_a_second_exchange_is_explained_only_by_a_machine_that_was_too_busy_at_that_time() -> None:
+    def delayed(*delays: tuple[float, float], exchanges: int = 2) -> Seen:
+        given = seen(exchanges=exchanges)
+        given.history.delays.extend(delays)
+        return given
+
+    assert broken(delayed((102.0, 0.4))) == set()
+    assert broken(delayed((101.5, 0.2), (101.75, 0.2))) == set()
+    assert broken(delayed((102.0, 0.4), exchanges=3)) == {"exchange"}
+    assert broken(delayed((90.0, 9.0), (110.0, 9.0))) == {"exchange"}
+    assert broken(delayed(*((97.0 + 0.25 * number, 0.05) for number in range(40)))) == {"exchange"}
+
+
+def test_amazons_refusal_of_a_signature_is_never_explained() -> None:
+    refused = seen(operation("AMAZON_DENIED"))
+    refused.scenario = Scenario((Fault("iam->redis", "reset"),))
+    assert broken(refused) == {"error"}
+
+
+async def test_the_lateness_of_relays_is_that_of_their_loop() -> None:
+    async with echo() as (relays, _):
+        relays.lateness()
+        relays._loop.call_soon_threadsafe(time.sleep, 0.3)
+        await asyncio.sleep(0.5)
+        assert relays.lateness() > 0.2
 
 
 def test_growth_is_that_of_the_line_through_the_later_samples() -> None:
