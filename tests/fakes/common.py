@@ -29,10 +29,19 @@ class FakeCache(Generic[_Key, _Value]):
         if key in self._flights:
             self.counts.shared_waits += 1
         else:
-            self._flights[key] = asyncio.ensure_future(fetch())
-            self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
+            self._start(key, fetch)
         self.entries[key] = await self._flights[key]
         return Lookup(self.entries[key], cached=False)
+
+    async def replace(self, key: _Key, fetch: Callable[[], Awaitable[_Value]]) -> None:
+        while key in self._flights:
+            await asyncio.wait({self._flights[key]})
+        self._start(key, fetch)
+        self.entries[key] = await self._flights[key]
+
+    def _start(self, key: _Key, fetch: Callable[[], Awaitable[_Value]]) -> None:
+        self._flights[key] = asyncio.ensure_future(fetch())
+        self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
 
     async def put(self, key: _Key, value: _Value) -> None:
         self.entries.setdefault(key, value)

@@ -5,9 +5,13 @@ import base64
 import json
 import os
 import random
+import secrets
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.entries import Lookup
 from sellergate_common.cache.invalidation import InvalidationFeed
@@ -18,6 +22,7 @@ from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.flights.lease import LeaseNotifier
 from sellergate_common.flights.single_flight import SingleFlight
+from sellergate_common.redis_client import open_redis
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 
@@ -66,3 +71,23 @@ class Replica:
 
     async def get(self, source: Source, least: float | None = None, key: str = "a") -> Value:
         return (await self.entries.obtain(key, least, source.fetch)).value
+
+
+Replicas = Callable[[str, int], Awaitable[list[Replica]]]
+
+
+@asynccontextmanager
+async def open_replicas() -> AsyncIterator[Replicas]:
+    """Yield a function that opens replicas of one prefix, which follow its changes until the end of the context."""
+    async with AsyncExitStack() as stack:
+
+        async def make(url: str, count: int, prefix: str = "") -> list[Replica]:
+            prefix = prefix or f"test{secrets.token_hex(4)}:"
+            made = []
+            for _ in range(count):
+                replica = Replica(await stack.enter_async_context(open_redis(SecretStr(url))), prefix)
+                await stack.enter_async_context(replica.changes.subscribe(replica.entries.listeners))
+                made.append(replica)
+            return made
+
+        yield make

@@ -4,8 +4,8 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,13 @@ from sellergate_common.redis_client import open_redis
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.servers.redis import running_redis
 
-from tests.integration.replicas import Replica, Source, Value
+from tests.integration.replicas import Replica, Replicas, Source, Value, open_replicas
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  (the condition has no event)
             await asyncio.sleep(0.005)
-
-
-Replicas = Callable[[str, int], Awaitable[list[Replica]]]
 
 
 @contextmanager
@@ -42,17 +39,7 @@ def without_redis(replica: Replica) -> Iterator[None]:
 
 @pytest.fixture
 async def replicas() -> AsyncIterator[Replicas]:
-    async with AsyncExitStack() as stack:
-
-        async def make(url: str, count: int, prefix: str = "") -> list[Replica]:
-            prefix = prefix or f"test{secrets.token_hex(4)}:"
-            made = []
-            for _ in range(count):
-                replica = Replica(await stack.enter_async_context(open_redis(SecretStr(url))), prefix)
-                await stack.enter_async_context(replica.changes.subscribe(replica.entries.listeners))
-                made.append(replica)
-            return made
-
+    async with open_replicas() as make:
         yield make
 
 

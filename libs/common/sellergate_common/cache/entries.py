@@ -84,6 +84,13 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
         within its cooldown, and OutOfTime.
         """
 
+    async def replace(self, key: _Key_contra, fetch: Callable[[], Awaitable[_Value]]) -> None:
+        """Fetch a value after any fetch of the key that has begun, and store it in one step in place of the present one.
+
+        Meanwhile callers of `obtain` get the present value, or wait where there is none. Raises what `fetch` raises; then the
+        present value stays.
+        """
+
     async def put(self, key: _Key_contra, value: _Value) -> None:
         """Store a value that was not fetched on request, unless the key has one."""
 

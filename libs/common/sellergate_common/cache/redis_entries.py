@@ -112,6 +112,10 @@ class RedisEntries(Generic[_Key, _Value]):
         store.counts.misses += not found.cached
         return found
 
+    async def replace(self, key: _Key, fetch: Callable[[], Awaitable[_Value]]) -> None:
+        """Fetch a value under the entry's lease, and store it in place of the present one."""
+        await self._cluster.get(self._store.codec.name(key), _Replacement(self._store, key, None, fetch))
+
     async def put(self, key: _Key, value: _Value) -> None:
         """Store a value that was not fetched on request, unless the key has one."""
         await self._store.add(key, value)
@@ -221,3 +225,14 @@ class _FetchJob(Generic[_Key, _Value]):
             await self._store.negative_cache.record(self._store.codec.name(self.key), error)
             raise
         return Lookup(await self._store.keep(self.key, value, fence), cached=False)
+
+
+class _Replacement(_FetchJob[_Key, _Value]):
+    """The fetch of a value that replaces the present one."""
+
+    async def look_up(self, stored: Stored | None = None) -> None:
+        """Return None: whatever is stored was fetched before."""
+
+    async def fetch(self, fence: int | None) -> Lookup[_Value]:
+        """Fetch and store the value; a failure says nothing about the present value."""
+        return Lookup(await self._store.supersede(self.key, await self._load(), fence), cached=False)

@@ -130,6 +130,14 @@ class EntryStore(Generic[_Key, _Value]):
         self.remember(key, value)
         return value
 
+    async def supersede(self, key: _Key, value: _Value, fence: int | None) -> _Value:
+        """Store a value as `keep` does, forget the entry's remembered failure, and announce the change."""
+        kept = await self.keep(key, value, fence)
+        await self.negative_cache.forget(self.codec.name(key))
+        # After the store: a replica that dropped its copy before would read the old value again.
+        await self.cache.announce(self.codec.subject(key))
+        return kept
+
     async def find_newer(self, key: _Key, min_ttl: float | None, old: _Value | None) -> Lookup[_Value] | None:
         """Return the value that another replica has fetched while this one failed; `old` is the value to renew."""
         value = await self.shared(self.codec.name(key))

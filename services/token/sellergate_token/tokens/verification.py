@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sellergate_common.cache.entries import Lookup
 from sellergate_common.errors import NotFound, PreconditionFailed, Reason, SellergateError
@@ -68,7 +69,12 @@ class Verifications:
         return await self._flight.get(account_id, lambda: self._exchange(standing))
 
     async def _exchange(self, standing: Standing) -> Verified:
-        """Exchange the grant of an account, and record the result."""
+        """Exchange the grant of an account in place of its cached token; callers get the old token meanwhile, or wait."""
+        await self._cache.replace(standing.account, partial(self._fetch, standing))
+        return Verified(exchanged=True, age=0.0, restored=standing.revoked)
+
+    async def _fetch(self, standing: Standing) -> AccessToken:
+        """Exchange the grant of an account, and record the result before any caller gets the token."""
         opened = await self._accounts.grant(standing.account.account_id, verifying=True)
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
@@ -84,8 +90,11 @@ class Verifications:
             account = await self._accounts.restore(account)
         else:
             account = await self._record(account)
-        await self._replace_cached(account, replace(token, refresh_token=None))
-        return Verified(exchanged=True, age=0.0, restored=standing.revoked)
+        token = replace(token, refresh_token=None)
+        self._accounts.forget(account.account_id)
+        if account != standing.account:
+            await self._cache.put(account, token)
+        return token
 
     async def _record(self, account: AccountView) -> AccountView:
         """Record the verification of an active account. A failure is only logged: the token works, and nothing else changes."""
@@ -94,12 +103,6 @@ class Verifications:
         except SellergateError as error:
             get_logger().warning("verification_not_recorded", reason=error.reason)
             return account
-
-    async def _replace_cached(self, account: AccountView, token: AccessToken) -> None:
-        """Replace the cached token by the new one."""
-        self._accounts.forget(account.account_id)
-        await self._cache.drop(account)
-        await self._cache.put(account, token)
 
     async def _cached_result(self, standing: Standing) -> Verified:
         if standing.revoked:

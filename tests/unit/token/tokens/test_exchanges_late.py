@@ -108,7 +108,7 @@ def test_the_end_of_a_process_waits_for_exchanges_that_begin_meanwhile() -> None
         await call_for_a_second(world.verifications.verify("a", ""))
         ending = asyncio.create_task(end_of(exchanges))
         await asyncio.sleep(2.0)
-        fetching = asyncio.create_task(world.tokens.for_account("a", None))
+        fetching = asyncio.create_task(world.tokens.for_account("b", None))
         assert await ending == pytest.approx(2.0 + LWA_SECONDS, abs=0.1)
         assert fetching.done()
         await fetching

@@ -1,5 +1,6 @@
 """Verification of accounts on fakes: one exchange decides, and each account has at most one in 60 s."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -81,6 +82,29 @@ async def test_a_verification_exchanges_in_spite_of_a_cached_token_and_replaces_
     assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0)
     new = await world.tokens.for_account("a", None)
     assert (new.cached, new.value.value != old.value.value, world.lwa.exchanges) == (True, True, 2)
+
+
+async def test_callers_without_a_token_wait_for_a_verification(world: World) -> None:
+    verifying = asyncio.create_task(world.verifications.verify("a", "u1"))
+    while not world.lwa.exchanges:  # noqa: ASYNC110  (the condition has no event)
+        await asyncio.sleep(0)
+    found = await world.tokens.for_account("a", None)
+    assert (await verifying).exchanged
+    assert (found.value.value.get_secret_value(), world.lwa.exchanges) == ("Atza|1", 1)
+
+
+async def test_a_verification_does_not_return_the_token_of_an_exchange_that_has_begun(world: World) -> None:
+    found, verified = await asyncio.gather(world.tokens.for_account("a", None), world.verifications.verify("a", "u1"))
+    assert verified.exchanged
+    assert (found.value.value.get_secret_value(), world.lwa.exchanges) == ("Atza|1", 2)
+    assert (await world.tokens.for_account("a", None)).value.value.get_secret_value() == "Atza|2"
+
+
+async def test_a_token_of_a_later_revision_is_stored_under_this_revision(world: World) -> None:
+    world.lwa.sends = SecretStr("Atzr|new")
+    await world.verifications.verify("a", "u1")
+    assert (await world.tokens.for_account("a", None)).cached
+    assert (world.accounts.revision, world.lwa.exchanges) == (2, 1)
 
 
 async def test_an_accepted_token_is_recorded_also_for_an_active_account(world: World) -> None:
