@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
+class Exchanging:
+    """An operation that exchanges a grant once, or drops its token. It ends `continues` seconds after its client has left."""
+
+    began: float
+    continues: float
+    ended: float = math.inf
+
+
+@dataclass(slots=True)
 class Acknowledged:
     """What was acknowledged about an account: writes by their time, and the time at which the last one began."""
 
@@ -17,15 +26,14 @@ class Acknowledged:
     """The times at which an operation began or ended that changes credentials or state."""
     causes: list[float] = field(default_factory=list)
     """The times of operations after which the same grant may be exchanged again."""
-    exchanging: list[list[float]] = field(default_factory=list)
-    """The begin and end of operations that exchange the grant, or drop its token, and let a caller do so in the meantime."""
+    exchanging: list[Exchanging] = field(default_factory=list)
 
     @contextmanager
-    def may_exchange(self, now: Callable[[], float]) -> Iterator[None]:
-        """Count an operation as the cause of two exchanges."""
-        period = [now(), math.inf]
-        self.exchanging.append(period)
+    def may_exchange(self, now: Callable[[], float], continues: float = 0.0) -> Iterator[Exchanging]:
+        """Count an operation as the cause of one exchange. It may continue for `continues` seconds without its client."""
+        operation = Exchanging(now(), continues)
+        self.exchanging.append(operation)
         try:
-            yield
+            yield operation
         finally:
-            period[1] = now()
+            operation.ended = now() + operation.continues

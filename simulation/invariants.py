@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from sellergate_account.model import Account
@@ -285,7 +284,7 @@ class Checker:
         """Check that refresh tokens that LWA sent are stored, unless a fault or another change came between."""
         for at, seller, number in amazon.sent_grants:
             known = self.accounts[seller]
-            changes = [*known.changes, *known.causes, *chain.from_iterable(known.exchanging)]
+            changes = [*known.changes, *known.causes]
             losing = self.active(at - 1.0, at + 12.0, MAY_LOSE_GRANTS) or self._may_stop_first(at)
             late = LATEST_RESPONSE_SECONDS if self.active(at, at, SLOW_LWA) else 3.0
             if not losing and not any(at - 1.0 <= one <= at + late for one in changes):
@@ -348,7 +347,7 @@ class Checker:
         since -= AFTERMATH_SECONDS
         known = self.accounts[seller]
         causes = sum(since <= at <= until for at in known.causes)
-        causes += 2 * sum(began <= until and since <= ended for began, ended in known.exchanging)
+        causes += sum(one.began <= until and since <= one.ended for one in known.exchanging)
         is_without_redis = any(since <= at <= until for at in self.without_redis)
         for fault in self.faults:
             if fault.kind in WITHOUT_REDIS and not is_without_redis:

@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.errors import SellergateError
+from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_common.rpc.channel import invoke
 
 from simulation import gateway
@@ -137,8 +138,10 @@ class Seldom(Administration):
         account_id, seller = self._client.accounts[operation.account]
         known = self._checker.accounts[seller]
         request = gateway_service_pb2.CheckAccountRequest(account_id=account_id, skip_call=True)
-        with known.may_exchange(lambda: self._checker.now):
+        with known.may_exchange(lambda: self._checker.now, FLIGHT_SECONDS) as verification:
             found = await self._edge(operation, "CheckAccount", request)
+            if all(stage.outcome != gateway_service_pb2.CHECK_OUTCOME_FAILED for stage in found.stages):
+                verification.continues = 0.0
         return str(found.state)
 
     async def _restricted(self, operation: Operation) -> str:

@@ -16,6 +16,7 @@ from sellergate_account.accounts import Connection
 from sellergate_account.applications import NewApplication
 from sellergate_client.rpc.writes import write
 from sellergate_common.errors import SellergateError
+from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_common.rpc.channel import invoke
 
 from simulation import bursts, gateway
@@ -204,8 +205,9 @@ class Client:
         account_id, seller = self.accounts[operation.account]
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
         stub = self.token_stub(operation.replica)
-        with self.checker.accounts[seller].may_exchange(lambda: self.checker.now):
+        with self.checker.accounts[seller].may_exchange(lambda: self.checker.now, FLIGHT_SECONDS) as verification:
             found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
+            verification.continues = 0.0
         return f"exchanged {found.exchanged}"
 
     async def _invalidate(self, operation: Operation) -> str:
