@@ -43,5 +43,7 @@ STOP_RENEWALS = frozenset(
     {"crash", "stop", "freeze", "isolated", "cut_redis", "reset_redis", "freeze_redis", "empty_redis", "resets", "slow"}
     | {"late_renewals", "readonly_redis"}
 )
+# Faults that delay a response for seconds, so that the token in it ends earlier than its reader knows.
+DELAY_TOKENS = frozenset({"freeze", "isolated", "cut", "cut_redis", "slow"})
 # Faults that delay what comes before the acknowledgement of a change only.
 BEFORE_ACKNOWLEDGEMENT = frozenset({"slow_commits"})

@@ -20,6 +20,7 @@ from simulation.cluster import RING, World
 from simulation.effects import (
     BEFORE_ACKNOWLEDGEMENT,
     COSTS,
+    DELAY_TOKENS,
     LATEST_RESPONSE_SECONDS,
     MAY_LOSE_GRANTS,
     SLOW_LWA,
@@ -29,7 +30,7 @@ from simulation.effects import (
 from simulation.history import History
 from simulation.plan import FAULTS, REPLICAS, Fault
 from simulation.revisions import Revisions
-from simulation.world.amazon import SimulatedAmazon
+from simulation.world.amazon import IssuedToken, SimulatedAmazon
 from simulation.world.loop import Node, now
 from tests.fakes.account import FakeUnitOfWork
 
@@ -247,6 +248,11 @@ class Checker:
         if token.grant < oldest:
             words = f"{gateway} uses token {token.number} of grant {token.grant} for {key}, and has read of grant {oldest} before"
             self.history.violate("revision", words)
+
+    def on_expired(self, token: IssuedToken, key: str, gateway: Node) -> None:
+        """Check that a fault explains a call whose token has ended: a delay, or a token service that could not be reached."""
+        if not self.disturbed(self.now, self.now) and not self.active(token.issued, self.now, DELAY_TOKENS):
+            self.history.violate("expired", f"{gateway} uses token {token.number} for {key}, which has ended")
 
     def check_calls(self) -> None:
         """Check all calls after the run: what clients learned is true, retries stay in their budget, and quotas hold."""

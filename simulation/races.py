@@ -1,24 +1,27 @@
 """Reads that meet a change: some while its COMMIT is slow, and some whose responses arrive after the change."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate_common.errors import SellergateError
+from sellergate_common.feed.follower import POLL_SECONDS
 from sellergate_common.tasks import retrieve
 
-from simulation import gateway
+from simulation import gateway, revisions
 from simulation.faults import SLOWEST_COMMIT
 from simulation.invariants import TRUST_SECONDS
-from simulation.plan import REPLICAS, Operation
+from simulation.plan import REPLICAS, Fault, Operation
 
 # The seconds between two rounds of reads while a COMMIT is slow.
 ROUND_SECONDS = 0.1
 # The seconds for which a read has been on its way when the change is requested.
 HEAD_START_SECONDS = 0.02
+# The seconds by which an account arrives late: longer than a COMMIT and the pause between requests for changes.
+LATE_SECONDS = SLOWEST_COMMIT + POLL_SECONDS + 0.1
 # The longest time for which a read waits.
 PATIENCE_SECONDS = 6.0
 
@@ -77,16 +80,41 @@ async def late_reads(client: Any, operation: Operation) -> AsyncIterator[str]:
     account = operation.account
     await read_everywhere(client, account, f"op-{operation.number}-1")
     etag = await set_label(client, account, f"label-{operation.number}")
-    reads = asyncio.get_running_loop().create_task(read_everywhere(client, account, f"op-{operation.number}-2"))
-    reads.add_done_callback(retrieve)
-    await asyncio.sleep(HEAD_START_SECONDS)
+    with _late_accounts(client):
+        reads = asyncio.get_running_loop().create_task(read_everywhere(client, account, f"op-{operation.number}-2"))
+        reads.add_done_callback(retrieve)
+        await asyncio.sleep(HEAD_START_SECONDS)
     try:
-        yield etag
+        with _unannounced(client) if operation.number % 2 else nullcontext():
+            yield etag
     finally:
         await asyncio.wait({reads})
     reads.result()
     await asyncio.sleep(TRUST_SECONDS + 0.05)
     await read_everywhere(client, account, f"op-{operation.number}-3")
+
+
+@contextmanager
+def _late_accounts(client: Any) -> Iterator[None]:
+    """Let accounts that are read while the body runs arrive late: each replica learns before of a change that follows."""
+    client.checker.faults.append(Fault(-1, "slow_replies", client.checker.now, LATE_SECONDS, ""))
+    switchboard = client.world.switchboard
+    switchboard.late_method, switchboard.late_by = revisions.METHOD, LATE_SECONDS
+    try:
+        yield
+    finally:
+        switchboard.late_by = 0.0
+
+
+@contextmanager
+def _unannounced(client: Any) -> Iterator[None]:
+    """Lose publications of changes while the body runs: replicas learn of them from the list only."""
+    client.checker.faults.append(Fault(-1, "unannounced", client.checker.now, 0.0, ""))
+    client.world.redis.muted += 1
+    try:
+        yield
+    finally:
+        client.world.redis.muted -= 1
 
 
 async def ask_isolated(client: Any, operation: Operation) -> None:

@@ -81,7 +81,8 @@ def _run(plan: Plan, keeps: bool) -> Result:
         history.abort = lambda: setattr(loop, "aborted", True)
         world = make_world(plan, loop, history, rates, checker.on_commit, checker.on_command)
         checker.world = world
-        world.amazon.on_call, world.switchboard.on_reply = checker.on_call, checker.on_reply
+        world.amazon.on_call, world.amazon.on_expired = checker.on_call, checker.on_expired
+        world.switchboard.on_reply = checker.on_reply
         stack.enter_context(gateway.simulated_ports(world))
         try:
             loop.run_task(_main(world, checker))

@@ -1,5 +1,6 @@
 """Operations that clients seldom make: lists, reports of state, refused inputs, and the administration of accounts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,11 +13,13 @@ from sellergate_common.rpc.channel import invoke
 
 from simulation import gateway
 from simulation.administration import NO_ACCOUNT, OTHER_USER, USER, Administration
-from simulation.plan import Operation
+from simulation.plan import REPLICAS, Operation
 from simulation.world.amazon import APPLICATION, RESTRICTED_MARK
 
 # HTTP's status of a success.
 OK = 200
+# The time by which a token must end if a call waits for its end, so that a run is short; the call follows after some seconds.
+LATEST_END, AFTER_END_SECONDS = 15.0, 0.1
 NO_FINGERPRINT = "0" * 64
 Step = Callable[["Seldom", Operation], Awaitable[str]]
 
@@ -124,6 +127,20 @@ class Seldom(Administration):
         return ", ".join(
             [await self._call(operation, one, index) for index, one in enumerate((background, unknown, sandbox, as_is))]
         )
+
+    async def _end_of_token(self, operation: Operation) -> str:
+        """Call through each gateway when the next token of an account ends, if that is soon: none may use it any more."""
+        _, seller = self._client.accounts[operation.account]
+        now, tokens = self._checker.now, self._amazon.tokens.values()
+        ends = min((one.expires for one in tokens if one.seller == seller and one.expires > now), default=now)
+        if ends < LATEST_END:
+            await asyncio.sleep(ends + AFTER_END_SECONDS - now)
+        name, key = gateway.READS[2], f"op-{operation.number}"
+        for replica in range(REPLICAS["gateway"]):
+            await self._reason(
+                self._client.call(operation.account, replica, name, f"{key}-{replica}", operation.deadline)
+            )
+        return f"{seller}, after {self._checker.now - now:.1f} s"
 
     async def _quota(self, operation: Operation) -> str:
         account_id, _ = self._client.accounts[operation.account]
@@ -237,7 +254,7 @@ STEPS: tuple[Step, ...] = (
     Seldom._refused_tokens,
     Seldom._other_user,
     Seldom._calls,
-    Seldom._calls,
+    Seldom._end_of_token,
     Seldom._quota,
     Seldom._check,
     Seldom._restricted,

@@ -109,6 +109,8 @@ class SimulatedAmazon:
         """What waits for the next token that is exchanged for a seller's grant, by the name of the node and the time."""
         self.on_call: Callable[[str, str, str, Node], None] = lambda *_: None
         """Sees each call that SP-API executes: seller, token, key and sender."""
+        self.on_expired: Callable[[IssuedToken, str, Node], None] = lambda *_: None
+        """Sees each call that SP-API refuses because its token has ended: token, key and sender."""
 
     @property
     def now(self) -> float:
@@ -180,6 +182,8 @@ class SimulatedAmazon:
         token = self.tokens.get(text)
         if token is None or token.expires < self.now or token.revoked is not None:
             self.refused[key] += 1
+            if token is not None and token.revoked is None:
+                self.on_expired(token, key, sender)
             self.history.note("spapi", f"refuses token {token.number if token else '?'} of {key}")
             return (
                 403,

@@ -54,6 +54,8 @@ class Switchboard:
         self.slow_service = ""
         self.slowest_reply = 0.0
         """The longest time in seconds by which half of the replies of `slow_service` are late at present."""
+        self.late_method, self.late_by = "", 0.0
+        """The path of a method, and the seconds by which all of its replies are late at present."""
 
     def of(self, target: str) -> "list[Server]":
         """Return the servers behind a target: "token", or one replica of it, "token-1"."""
@@ -178,16 +180,21 @@ class _Call:
         if self._task is not None and not self._task.done():
             later_on(self._server.node, 0.0, self._task.cancel)
 
-    def send_back(self, deliver: Callable[[], Any]) -> None:
-        """Send a part of the response."""
+    def send_back(self, deliver: Callable[[], Any], seconds: float = 0.0) -> None:
+        """Send a part of the response after some seconds."""
         switchboard, network, node = self._switchboard, self._switchboard.network, self._server.node
         if self._lost:
             return
-        late = switchboard.slowest_reply and node.name.startswith(switchboard.slow_service) and network.draw() < 0.5
+        late = (
+            not seconds
+            and switchboard.slowest_reply
+            and node.name.startswith(switchboard.slow_service)
+            and network.draw() < 0.5
+        )
         if network.breaks():
             self.lose()
-        elif late:
-            seconds = switchboard.slowest_reply * network.draw()
+        elif late or seconds:
+            seconds = seconds or switchboard.slowest_reply * network.draw()
             later_on(self._client, seconds, network.send, node, self._client, lambda: self._lost or deliver())
         else:
             network.send(node, self._client, lambda: self._lost or deliver())
@@ -229,7 +236,8 @@ class _Call:
             self.send_back(lambda: self.fail(grpc.StatusCode.CANCELLED, "cancelled by the server"))
             raise
         else:
-            self.send_back(partial(self._respond, method, handler.response_serializer(message)))
+            late = self._switchboard.late_by if method == self._switchboard.late_method else 0.0
+            self.send_back(partial(self._respond, method, handler.response_serializer(message)), late)
         finally:
             self._server.calls.pop(self, None)
             if self._timer is not None:
