@@ -102,20 +102,26 @@ class LwaTransport:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._not_before: dict[asyncio.Task[Any] | None, float] = {}
 
     async def post(self, form: Mapping[str, str]) -> Response:
-        """Send a form and return the complete response."""
+        """Send a form and return the complete response. Check that a repetition follows LWA's Retry-After."""
+        amazon, task = self._wire.amazon, asyncio.current_task()
+        if amazon.now < self._not_before.get(task, 0.0):
+            amazon.history.violate("budget", f"{NODE.get()} repeats an exchange before LWA's Retry-After")
         # The form is copied: it is read when it arrives.
-        arrived, source, sent = dict(form), NODE.get().name, self._wire.amazon.now
+        arrived, source, sent = dict(form), NODE.get().name, amazon.now
 
         def execute() -> tuple[int, dict[str, str], bytes]:
-            status, body = self._wire.amazon.exchange(arrived, source, sent)
+            status, body = amazon.exchange(arrived, source, sent)
             return status, {}, json.dumps(body).encode()
 
         try:
             status, headers, body = await self._wire.request("lwa", execute)
         except ConnectionError as error:
             raise Unreachable(type(error).__name__) from None
+        if "retry-after" in headers:
+            self._not_before[task] = amazon.now + float(headers["retry-after"])
         return Response(status, {"content-type": "application/json", **headers}, body)
 
 
