@@ -339,9 +339,10 @@ async def test_an_owner_that_keeps_what_amazon_refused_is_unavailable_unless_tha
     assert len(bench.services.forgotten) == 2  # it is dropped once more
     bench.services.age = 0.0
     assert await get()
+    assert len(bench.services.forgotten) == 3  # the owner responds, and keeps what it has just issued
     bench.services.kept = ""
     assert await get() != refused
-    assert len(bench.services.forgotten) == 2
+    assert len(bench.services.forgotten) == 3
 
 
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:

@@ -52,6 +52,14 @@ async def test_a_replacement_begins_after_a_fetch_that_has_begun(redis_url: str,
     assert source.fetched == 2
 
 
+async def test_a_replacement_without_a_lease_is_seen_by_all_replicas(redis_url: str, replicas: Replicas) -> None:
+    (one, two), source = await replicas(redis_url, 2), Source()
+    assert [(await replica.get(source)).text for replica in (one, two)] == ["value 1"] * 2
+    await one.store.supersede("a", await source.fetch(), None)
+    await asyncio.sleep(0.1)
+    assert [(await replica.get(source)).text for replica in (one, two)] == ["value 2"] * 2
+
+
 async def test_a_replacement_that_fails_leaves_the_value(redis_url: str, replicas: Replicas) -> None:
     (one,), source = await replicas(redis_url, 1), Source()
     first = await one.get(source)

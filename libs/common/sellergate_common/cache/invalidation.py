@@ -16,6 +16,7 @@ from sellergate_common.tasks import BackgroundTasks, is_cancelled
 RECONNECT_SECONDS = 0.5
 # The interval of pings in seconds; they reveal a connection that died silently.
 PING_SECONDS = 2.0
+_SHORTEST_SECONDS = 0.01
 # What a server responds to a ping of a subscription, by the version of the protocol.
 _PONG, _PONG_OF_RESP2 = "PONG", "pong"
 
@@ -36,8 +37,8 @@ class InvalidationListener(Protocol):
 class InvalidationFeed:
     """A subscription to changes.
 
-    A response to a ping shows that all changes published before the ping have arrived. `received` counts from the ping: the process
-    may have been stopped since, and the connection broken meanwhile.
+    A response to a ping shows that all changes published at that server before the ping have arrived. `received` counts from the
+    ping: the process may have been stopped since, and the connection broken meanwhile.
     """
 
     def __init__(self, redis: Redis, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -81,7 +82,8 @@ class InvalidationFeed:
             await subscription.subscribe(*listeners)
             while True:
                 # Read raw: get_message returns None for a PONG as it does for silence, and a ping for every PONG never rests.
-                response = await subscription.parse_response(block=False, timeout=PING_SECONDS)
+                pause = PING_SECONDS if waiting else asked + PING_SECONDS - self._clock.monotonic()
+                response = await subscription.parse_response(block=False, timeout=max(_SHORTEST_SECONDS, pause))
                 if response is None:
                     if waiting:
                         raise TimeoutError

@@ -15,25 +15,24 @@ _SIZE = 20_000
 
 
 class RefusedMarks:
-    """The mark of the value of each entry that was dropped last. `now` is monotonic, in seconds."""
+    """The marks of the values of entries that were dropped, each for COOL_OFF_SECONDS. `now` is monotonic, in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._marks: Lru[str, tuple[SecretStr, float]] = Lru(_SIZE)
+        self._ends: Lru[tuple[str, SecretStr], float] = Lru(_SIZE)
 
     def add(self, name: str, mark: Any) -> None:
-        """Remember a mark, for COOL_OFF_SECONDS."""
-        self._marks.put(name, (text_of(mark), self._now() + COOL_OFF_SECONDS))
+        """Remember the mark of a value of the entry `name`."""
+        self._ends.put((name, text_of(mark)), self._now() + COOL_OFF_SECONDS)
 
-    def contains(self, name: str, mark: Any) -> bool:
-        """Return whether the value with this mark was dropped."""
-        dropped, until = self._marks.get(name) or (None, 0.0)
-        return self._now() < until and dropped == text_of(mark)
+    def contains(self, name: str, mark_of: Callable[[], Any]) -> bool:
+        """Return whether the value with this mark was dropped. `mark_of` is only called if any was."""
+        return bool(self._ends) and self._now() < (self._ends.get((name, text_of(mark_of()))) or 0.0)
 
-    def discard(self, name: str, mark: Any) -> None:
+    def discard(self, name: str, mark_of: Callable[[], Any]) -> None:
         """Forget a mark, because the value's source has issued the value again."""
-        if self.contains(name, mark):
-            self._marks.drop(name)
+        if self._ends:
+            self._ends.drop((name, text_of(mark_of())))
 
 
 def text_of(mark: Any) -> SecretStr:

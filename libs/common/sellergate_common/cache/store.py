@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pydantic import SecretStr
@@ -69,9 +70,11 @@ class EntryStore(Generic[_Key, _Value]):
         name = self.codec.name(key)
         if stored is None:
             stored = await self.cache.read(name)
-        value = self._open(name, stored)
-        if value is None and stored.entry is not None:
-            await self._drop_again(name, stored)
+        value = self._read(name, stored)
+        if value is not None and self._is_refused(name, value):
+            # Redis could not drop it before, or has got it back: a new value takes its place.
+            await self._drop_refused(name, self.codec.mark(value))
+            value = None
         held = self.memory.get(key)
         if value is None and held is not None and held.value.expire_time > self.now():
             # Redis has lost the entry, or does not respond: this process's copy refills it.
@@ -98,26 +101,24 @@ class EntryStore(Generic[_Key, _Value]):
 
     def _open(self, name: str, stored: Stored) -> _Value | None:
         value = self._read(name, stored)
-        if value is None or self._refused.contains(name, self.codec.mark(value)):
-            return None
-        # Each replica has its own clock; the entry expires by Redis' clock.
-        return limit_ttl(value, stored.left, self.now())
+        return None if value is None or self._is_refused(name, value) else value
 
     def _read(self, name: str, stored: Stored) -> _Value | None:
         opened = self.cache.open(name, stored.entry) if stored.left > 0 else None
-        return None if opened is None else self._decode(opened)
+        value = None if opened is None else self._decode(opened)
+        # Each replica has its own clock; the entry expires by Redis' clock.
+        return None if value is None else limit_ttl(value, stored.left, self.now())
 
-    async def _drop_again(self, name: str, stored: Stored) -> None:
-        """Drop what Redis could not drop before, or has got back, so that a new value takes its place."""
-        value = self._read(name, stored)
-        if value is not None:
-            mark = self.codec.mark(value)
-            await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
+    def _is_refused(self, name: str, value: _Value) -> bool:
+        return self._refused.contains(name, partial(self.codec.mark, value))
+
+    async def _drop_refused(self, name: str, mark: Any) -> bool:
+        return await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
         """Store a value fetched under a fencing number; return it, or the value of a replica that has taken over since."""
         name = self.codec.name(key)
-        self._refused.discard(name, self.codec.mark(value))
+        self._refused.discard(name, partial(self.codec.mark, value))
         if fence is None:
             await self.add(key, value)
         elif (
@@ -132,6 +133,9 @@ class EntryStore(Generic[_Key, _Value]):
 
     async def supersede(self, key: _Key, value: _Value, fence: int | None) -> _Value:
         """Store a value as `keep` does, forget the entry's remembered failure, and announce the change."""
+        if fence is None:
+            # Without a lease a value only takes an empty place.
+            await self.cache.drop(self.codec.name(key))
         kept = await self.keep(key, value, fence)
         await self.negative_cache.forget(self.codec.name(key))
         # After the store: a replica that dropped its copy before would read the old value again.
@@ -189,7 +193,7 @@ class EntryStore(Generic[_Key, _Value]):
         if own:
             self.memory.forget(codec.subject(key))
         self._refused.add(name, mark)
-        dropped = await self.cache.drop_if(name, lambda opened: self._has_mark(opened, mark))
+        dropped = await self._drop_refused(name, mark)
         if dropped or own:
             await self.cache.put(_cool_off(name), text_of(mark), COOL_OFF_SECONDS)
             await self.cache.announce(codec.subject(key))

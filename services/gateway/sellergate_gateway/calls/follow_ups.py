@@ -1,4 +1,4 @@
-"""Work after Amazon's response. Its failures are logged and never change the outcome of a call."""
+"""Work after Amazon's response. Its failures are logged; the caller of each step decides what they mean for the outcome."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ class FollowUps:
         except asyncio.CancelledError:
             if self._left() > RETURN_SECONDS:
                 raise  # the caller has disconnected
-            return default  # the deadline has passed on a busy loop; Amazon's response remains the outcome
+            return default  # the deadline has passed on a busy loop
         return task.result() if done and not task.cancelled() else default
 
 
@@ -41,6 +41,6 @@ async def _guard(step: str, work: Coroutine[Any, Any, _Result], default: _Result
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
             return await work
-    except Exception as error:  # noqa: BLE001  (no failure here may replace Amazon's response)
+    except Exception as error:  # noqa: BLE001  (no failure here may end the call)
         get_logger().warning("after_response_failed", step=step, cause=type(error).__name__)
         return default

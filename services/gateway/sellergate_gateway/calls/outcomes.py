@@ -68,7 +68,7 @@ OUTCOMES: Mapping[Seen, Outcome] = {
     Kind.REFUSED: _both(Failure.FINAL, Reason.AMAZON_REJECTED),
     Kind.NOT_FOUND: _both(Failure.FINAL, Reason.AMAZON_NOT_FOUND),
     Kind.CONFLICT: _both(Failure.FINAL, Reason.AMAZON_CONFLICT),
-    # The credentials of these three are replaced, and the call is sent once more, before they are final.
+    # The credentials of these three are replaced, and the call is sent again, before they are final.
     Kind.FORBIDDEN: _both(Failure.FINAL, Reason.AMAZON_DENIED),
     Kind.TOKEN_REFUSED: _both(Failure.FINAL, Reason.AMAZON_DENIED),
     Kind.CREDENTIALS_REFUSED: _both(Failure.FINAL, Reason.AMAZON_DENIED),
@@ -84,4 +84,4 @@ OUTCOMES: Mapping[Seen, Outcome] = {
     Gap.TOO_LARGE: _both(Failure.FINAL, Reason.AMAZON_RESPONSE_TOO_LARGE),
 }
 REPAIRABLE = frozenset({Kind.TOKEN_REFUSED, Kind.CREDENTIALS_REFUSED, Kind.FORBIDDEN})
-"""Refusals after which a call's credentials may be replaced, once per call."""
+"""Refusals after which a call's credentials may be replaced, twice per call if Amazon refuses the second ones too."""

@@ -90,25 +90,28 @@ class TokenSource:
         self._owned.forget(account, token)
         await self._invalidate_of(account, token)
 
-    async def _invalidate_of(self, account: Account, token: AccessToken) -> None:
-        await self._invalidate(
+    async def _invalidate_of(self, account: Account, token: AccessToken) -> bool:
+        return await self._invalidate(
             token_service_pb2.InvalidateAccessTokenRequest(
                 account_id=account.account_id, fingerprint=_fingerprint(token)
             )
         )
 
-    async def _invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> None:
+    async def _invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
         owner = token_service_pb2.GrantlessScope(application_id=account.application_id, scope=scope)
-        await self._invalidate(
+        return await self._invalidate(
             token_service_pb2.InvalidateAccessTokenRequest(grantless=owner, fingerprint=_fingerprint(token))
         )
 
-    async def _invalidate(self, request: token_service_pb2.InvalidateAccessTokenRequest) -> None:
+    async def _invalidate(self, request: token_service_pb2.InvalidateAccessTokenRequest) -> bool:
+        """Let the token service drop a token; return whether it responded."""
         try:
             await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")
         except SellergateError as error:
             # The repeated call requests another token and gets that error, or a new one.
             get_logger().warning("token_not_invalidated", reason=error.reason)
+            return False
+        return True
 
     async def _fetch_from_token(self, account: Account) -> OwnedValue[AccessToken]:
         found = await self._hedged.get(account.account_id, expected_revision=account.revision)

@@ -59,7 +59,8 @@ class CredentialSource:
         self._owned.forget(account, credentials)
         await self._invalidate(account, credentials)
 
-    async def _invalidate(self, account: Account, credentials: AwsCredentials) -> None:
+    async def _invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
+        """Let the iam service drop credentials; return whether it responded."""
         request = iam_service_pb2.InvalidateCredentialsRequest(
             account_id=account.account_id, access_key_id=credentials.access_key_id.get_secret_value()
         )
@@ -68,6 +69,8 @@ class CredentialSource:
         except SellergateError as error:
             # The repeated call requests other credentials and gets that error, or new ones.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
+            return False
+        return True
 
     async def _fetch_from_iam(self, account: Account) -> OwnedValue[AwsCredentials]:
         request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id, expected_revision=account.revision)

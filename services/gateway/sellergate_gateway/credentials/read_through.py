@@ -45,7 +45,9 @@ class ReadThroughCache(Generic[_Value]):
         self._mark = mark
         self._now = now
         self._refusals = Refusals(mark, owner, now)
-        self._flight: LocalFlight[_Value] = LocalFlight()
+        self._flight: LocalFlight[_Value] = LocalFlight(
+            late=f"The {owner} service did not respond before the deadline; repeat the call, which may find its response."
+        )
 
     async def get(
         self, account: Account, name: Callable[[], str], fetch_from_owner: Fetch[_Value], drop: Drop[_Value]

@@ -29,8 +29,8 @@ class OwnedValue(Generic[_Value]):
 
 
 Fetch = Callable[[], Awaitable[OwnedValue[_Value]]]
-Drop = Callable[[_Value], Awaitable[None]]
-"""Let the owner drop a value that Amazon refused. Never raises."""
+Drop = Callable[[_Value], Awaitable[bool]]
+"""Let the owner drop a value that Amazon refused, and return whether it responded. Never raises."""
 
 
 def issued_at(value: Expiring) -> float:
@@ -39,38 +39,37 @@ def issued_at(value: Expiring) -> float:
 
 
 class Refusals(Generic[_Value]):
-    """The value of each key that Amazon refused last. `mark` identifies a value; `owner` names the service that replaces it."""
+    """The values that Amazon refused, by key. `mark` identifies a value; `owner` names the service that replaces it."""
 
     def __init__(self, mark: Callable[[_Value], str], owner: str, now: Callable[[], float]) -> None:
         self._mark = mark
         self._owner = owner
         self._now = now
-        self._refused: Lru[str, tuple[str, float]] = Lru(_SIZE)
+        self._times: Lru[tuple[str, str], float] = Lru(_SIZE)
 
     def record(self, key: str, value: _Value) -> None:
         """Record that Amazon refused a value."""
-        self._refused.put(key, (self._mark(value), self._now()))
+        self._times.put((key, self._mark(value)), self._now())
 
     def contains(self, key: str, value: _Value) -> bool:
         """Return whether Amazon refused the value within the last minute."""
-        mark, at = self._refused.get(key) or ("", 0.0)
-        return self._now() < at + COOL_OFF_SECONDS and mark == self._mark(value)
+        at = self._times.get((key, self._mark(value))) if self._times else None
+        return at is not None and self._now() < at + COOL_OFF_SECONDS
 
     async def fetch(self, key: str, fetch: Fetch[_Value], drop: Drop[_Value]) -> OwnedValue[_Value]:
         """Return what the owner has in place of a refused value. Raises Unavailable, and what `fetch` raises.
 
-        The owner may return the refused value once, since the call that drops it may be on its way. It keeps one that it has just
-        issued, which is returned too: Amazon refuses fresh ones then, and its refusal is the result.
+        The owner may return the refused value once, since the call that drops it may be on its way. An owner that responds to the
+        drop keeps what it has just issued, which is returned too: Amazon refuses fresh values then, and its refusal is the result.
         """
         found = await fetch()
         if not self.contains(key, found.value):
             return found
-        if not self._was_fresh(key, found.value):
-            await drop(found.value)
+        responds = await drop(found.value)
         found = await fetch()
-        if self.contains(key, found.value) and not self._was_fresh(key, found.value):
+        if self.contains(key, found.value) and not (responds and self._was_fresh(key, found.value)):
             raise Unavailable(
-                f"Amazon refused what the {self._owner} service returns for the account, which could not be replaced. Try again.",
+                f"Amazon refused what the {self._owner} service returns, which could not be replaced. Try again.",
                 metadata={"dependency": self._owner},
                 retry_after=1.0,
             )
@@ -78,5 +77,5 @@ class Refusals(Generic[_Value]):
 
     def _was_fresh(self, key: str, value: _Value) -> bool:
         """Return whether a refused value had been issued so shortly before its refusal that its owner does not replace it."""
-        _, at = self._refused.get(key) or ("", 0.0)
+        at = self._times.get((key, self._mark(value))) or 0.0
         return issued_at(value) >= at - COOL_OFF_SECONDS

@@ -1,11 +1,12 @@
 """Verification of accounts: one exchange with LWA, past the cache, decides whether an account is active or revoked."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sellergate_common.cache.entries import Lookup
-from sellergate_common.errors import NotFound, PreconditionFailed, Reason, SellergateError
+from sellergate_common.errors import Conflict, NotFound, PreconditionFailed, Reason, SellergateError, Unavailable
 from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
@@ -23,6 +24,12 @@ from sellergate_token.tokens.service import Tokens, record_revocation
 
 # The seconds between two exchanges of an account, so that neither a user nor a monitor can cause more of them.
 VERIFICATION_SECONDS = 60.0
+# The times that a verification begins before it gives up, because the account changes meanwhile.
+_ATTEMPTS = 3
+
+
+class _Changed(Conflict):
+    """A change of the account between the reading of its state and the exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,21 @@ class Verifications:
 
     async def _exchange(self, standing: Standing) -> Verified:
         """Exchange the grant of an account in place of its cached token; callers get the old token meanwhile, or wait."""
-        await self._cache.replace(standing.account, partial(self._fetch, standing))
-        return Verified(exchanged=True, age=0.0, restored=standing.revoked)
+        for _ in range(_ATTEMPTS):
+            with suppress(_Changed):
+                await self._cache.replace(standing.account, partial(self._fetch, standing))
+                return Verified(exchanged=True, age=0.0, restored=standing.revoked)
+            standing = await self._accounts.standing(standing.account.account_id)
+        raise Unavailable("The account changed several times during the verification. Try again.", retry_after=1.0)
 
     async def _fetch(self, standing: Standing) -> AccessToken:
-        """Exchange the grant of an account, and record the result before any caller gets the token."""
+        """Exchange the grant of an account, and record the result before any caller gets the token.
+
+        Raises _Changed if the account is of another revision: it has changed since, or while this waited for the lease.
+        """
         opened = await self._accounts.grant(standing.account.account_id, verifying=True)
+        if opened.account != standing.account:
+            raise _Changed("The account has changed.")
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:

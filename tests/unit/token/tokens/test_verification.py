@@ -100,6 +100,27 @@ async def test_a_verification_does_not_return_the_token_of_an_exchange_that_has_
     assert (await world.tokens.for_account("a", None)).value.value.get_secret_value() == "Atza|2"
 
 
+async def test_a_verification_that_waits_for_a_rotation_replaces_the_token_of_the_new_revision(world: World) -> None:
+    world.lwa.sends = SecretStr("Atzr|new")
+    _, verified = await asyncio.gather(world.tokens.for_account("a", None), world.verifications.verify("a", "u1"))
+    assert verified.exchanged
+    found = await world.tokens.for_account("a", None)
+    assert (found.cached, found.value.value.get_secret_value(), world.lwa.exchanges) == (True, "Atza|2", 2)
+
+
+async def test_a_verification_that_waits_for_a_revocation_restores_the_account_and_says_so(world: World) -> None:
+    world.lwa.refusal = REVOKED
+    getting = asyncio.create_task(world.tokens.for_account("a", None))
+    await asyncio.sleep(0)
+    verifying = asyncio.create_task(world.verifications.verify("a", "u1"))
+    with pytest.raises(PreconditionFailed):
+        await getting
+    world.lwa.refusal = None
+    assert await verifying == Verified(exchanged=True, age=0.0, restored=True)
+    assert not world.accounts.is_revoked
+    assert world.lwa.exchanges == 2
+
+
 async def test_a_token_of_a_later_revision_is_stored_under_this_revision(world: World) -> None:
     world.lwa.sends = SecretStr("Atzr|new")
     await world.verifications.verify("a", "u1")
