@@ -68,11 +68,10 @@ class KeyRing:
             raise SealError("a sealed value names a key that the ring does not hold")
         if header["place"] != place:
             raise SealError(f"a sealed value does not belong to {place}")
-        try:
-            opened = jwe.decrypt_compact(sealed, key, registry=_REGISTRY)
-            return SecretStr((opened.plaintext or b"").decode())
-        except (JoseError, ValueError, binascii.Error) as error:
-            raise SealError(f"the value sealed for {place} was changed or sealed under another key") from error
+        opened = _decrypt(sealed, key)
+        if opened is None:
+            raise SealError(f"the value sealed for {place} was changed or sealed under another key")
+        return opened
 
     def is_current(self, sealed: str) -> bool:
         """Return whether a value is sealed under the newest key. Raises SealError when it is not a sealed value."""
@@ -137,6 +136,14 @@ def _decode(encoded: str) -> bytes:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+def _decrypt(sealed: str, key: OctKey) -> SecretStr | None:
+    """Return the text of a sealed value; None if it cannot be decrypted. The library's errors hold it, so none is passed on."""
+    try:
+        return SecretStr((jwe.decrypt_compact(sealed, key, registry=_REGISTRY).plaintext or b"").decode())
+    except (JoseError, ValueError, binascii.Error):
+        return None
 
 
 def _protected_header(sealed: str) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def test_old_keys_decrypt_and_the_newest_encrypts() -> None:
         KeyRing.parse(line("new")).open(sealed, PLACE)
 
 
+@pytest.mark.parametrize("broken", ["\udcdd", ".", ""])
+def test_the_error_of_a_broken_value_holds_no_part_of_it(broken: str) -> None:
+    parts = RING.seal("a secret", PLACE).split(".")
+    parts[3] = parts[3][:-1] + broken
+    with pytest.raises(SealError) as raised:
+        RING.open(".".join(parts), PLACE)
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
+
+
 def test_another_key_under_the_same_id_is_refused() -> None:
     with pytest.raises(SealError, match="changed or sealed under another key"):
         KeyRing.parse(line("k1")).open(RING.seal("x", PLACE), PLACE)
