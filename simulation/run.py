@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
-from sellergate_common.errors import SellergateError
+from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.flights.lease import LEASE_SECONDS
 from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_token.lwa.client import EXCHANGE_SECONDS
@@ -174,10 +174,15 @@ async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[
 
 
 async def _expect_now(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:
-    """Report a violation if an attempt fails: one call that succeeds ends the pauses after failures."""
+    """Report a violation if an attempt fails: one call that succeeds ends the pauses after failures.
+
+    Amazon may throttle it: a quota that a fault has overrun is no such pause.
+    """
     try:
         await attempt()
     except SellergateError as error:
+        if error.reason == Reason.AMAZON_QUOTA_EXCEEDED:
+            return
         client.history.violate("convergence", f"{replica} fails again: {error.reason} {error.message}"[:300])
 
 
