@@ -9,9 +9,9 @@ ACCOUNTS = 2
 SPARE = ACCOUNTS
 REPLICAS = {"account": 2, "token": 2, "gateway": 2}
 # Operations begin within these seconds of the start; faults end soon after, and the rest of the run is for recovery.
-BUSY_SECONDS = 8.0
+BUSY_SECONDS = 7.0
 # A fault ends by this time if it can, so that a run is short.
-FAULTS_END_SECONDS = 10.0
+FAULTS_END_SECONDS = 9.0
 # A plan has at least so many operations: calls that clients make of the services, beside those that only check.
 OPERATIONS = 100
 FEWEST_FAULTS, MOST_FAULTS = 5, 6
@@ -19,15 +19,17 @@ BURST_CALLS, STORM_CALLS = 7, 14
 # The calls of kinds that make several. An authorization reads and changes its account, and gets a token of each replica; of what
 # clients seldom do, this is fewer than the mean.
 CALLS = {"burst": BURST_CALLS, "storm": STORM_CALLS, "authorize": 4, "deactivate": 2, "invalidate": 2, "seldom": 3}
+# The kinds that take long: a plan has at most one of each for each account.
+LONG = ("deactivate", "burst")
 # The largest error of a node's wall clock, in seconds.
 SKEW_SECONDS = 2.0
 # The life of access tokens: several in one run.
 LIVES = (12.0, 20.0, 60.0)
 
 WEIGHTS = {
-    "token": 38,
-    "read": 20,
-    "write": 14,
+    "token": 48,
+    "read": 17,
+    "write": 12,
     "burst": 2,
     "storm": 1,
     "authorize": 4,
@@ -36,8 +38,8 @@ WEIGHTS = {
     "invalidate": 2,
     "rotate": 2,
     "new_grant": 3,
-    "other": 6,
-    "seldom": 6,
+    "other": 5,
+    "seldom": 5,
 }
 # In a storm many calls fail together, which tests budgets of retries and circuit breakers.
 STORMY_WEIGHTS = WEIGHTS | {"storm": 6}
@@ -181,14 +183,14 @@ def make_plan(seed: int) -> Plan:
         faults[0] = Fault(0, "slow_commits", 1.0, FAULTS["slow_commits"], "")
     calm = random.random() < 0.5
     weighed = list(weights), list(accumulate(weights.values()))
-    operations, paused, calls = list[Operation](), set[int](), 0
+    operations, once, calls = list[Operation](), set[tuple[str, int]](), 0
     while calls < OPERATIONS:
         operation = _operation(random, weighed, calm=calm)
-        if operation.kind == "deactivate":
-            # Pauses of one account follow one another, and each takes long.
-            if operation.account in paused:
+        if operation.kind in LONG:
+            # Those of one account follow one another.
+            if (operation.kind, operation.account) in once:
                 continue
-            paused.add(operation.account)
+            once.add((operation.kind, operation.account))
         operations.append(operation)
         calls += operation.calls
     for fault in faults:
@@ -232,7 +234,7 @@ def _operation(random: Random, weighed: tuple[list[str], list[int]], *, calm: bo
     kind = random.choices(weighed[0], cum_weights=weighed[1])[0]
     # Callers come in groups, so that several wait for the same token.
     at = random.random() * BUSY_SECONDS
-    if kind in ("deactivate", "burst"):
+    if kind in LONG:
         # What takes long begins early, so that a run is short; a burst tests quotas before the first fault.
         at /= 2 if kind == "deactivate" else 5
     elif random.random() < 0.5:

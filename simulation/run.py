@@ -28,7 +28,7 @@ from simulation.world.patches import replaced_world
 # The seconds after which the background tasks of all replicas run.
 START_SECONDS = 0.5
 # The seconds after the faults within which everything must work again: trust in copies, and pauses after failures.
-RECOVERY_SECONDS = 3.5
+RECOVERY_SECONDS = 3.0
 # The longest time for which the request of a fetch waits for each host of Amazon, in seconds.
 SILENCE_SECONDS = {"lwa": EXCHANGE_SECONDS + 1.0, "spapi": FLIGHT_SECONDS + 1.0}
 # The services whose fetches send requests to each host themselves.

@@ -19,7 +19,7 @@ from simulation.world.amazon import APPLICATION, RESTRICTED_MARK
 # HTTP's status of a success.
 OK = 200
 # The time by which a token must end if a call waits for its end, so that a run is short; the call follows after some seconds.
-LATEST_END, AFTER_END_SECONDS = 15.0, 0.1
+LATEST_END, AFTER_END_SECONDS = 13.0, 0.1
 NO_FINGERPRINT = "0" * 64
 Step = Callable[["Seldom", Operation], Awaitable[str]]
 
