@@ -152,10 +152,13 @@ async def _converge_of(client: Client, account: int) -> None:
         await _expect(client, f"token-{replica + 1}", partial(client.get_token, account, replica, 10.0))
     for replica in range(REPLICAS["gateway"]):
         key = f"op-{9000 + account}-{replica}"
-        attempt = partial(client.call, account, replica, gateway.READS[0], key, 10.0)
-        await _expect(client, f"gateway-{replica + 1}", attempt)
+        await _expect(
+            client, f"gateway-{replica + 1}", partial(client.call, account, replica, gateway.READS[0], key, 10.0)
+        )
         if account == 0:
-            await _expect_now(client, f"gateway-{replica + 1}", attempt)
+            # An operation of another bucket, since no quota is checked here.
+            again = partial(client.call, account, replica, gateway.READS[2], f"op-{9100 + account}-{replica}", 10.0)
+            await _expect_now(client, f"gateway-{replica + 1}", again)
 
 
 async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:

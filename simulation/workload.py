@@ -18,6 +18,7 @@ from sellergate_client.rpc.writes import write
 from sellergate_common.errors import SellergateError
 from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_common.rpc.channel import invoke
+from sellergate_token.lwa.client import EXCHANGE_SECONDS
 
 from simulation import bursts, gateway
 from simulation.acknowledged import Acknowledged
@@ -47,6 +48,8 @@ APPLICATION_OF_ALL = NewApplication(
 LATE_SECONDS = 0.25
 # How long an inactive account stays so: longer than a change may take to take effect.
 INACTIVE_SECONDS = 6.5
+# The deadline of a token's use after a change: a little more than an exchange may take.
+USE_SECONDS = EXCHANGE_SECONDS + 1.0
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
 
@@ -300,9 +303,7 @@ class Client:
             return
         if operation.draw >= 0.5 or self.world.database.slowest_commit or is_slow(operation):
             await asyncio.sleep(PROMPT_SECONDS + 0.02)
-        calls = [
-            self.get_token(operation.account, replica, PATIENCE_SECONDS / 2) for replica in range(REPLICAS["token"])
-        ]
+        calls = [self.get_token(operation.account, replica, USE_SECONDS) for replica in range(REPLICAS["token"])]
         await gather(*calls)
 
     async def _deactivate(self, operation: Operation) -> str:

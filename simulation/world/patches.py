@@ -1,6 +1,7 @@
 """What the process shares with the real world, replaced while a run lasts: clocks, randomness, logs and registries of metrics."""
 
 import asyncio
+import copy
 import gc
 import os
 import random
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -22,6 +24,7 @@ import structlog
 from redis import event
 from redis.asyncio import client, connection
 from redis.asyncio.observability import recorder
+from redis.client import CaseInsensitiveDict
 from sellergate_account.rpc import once
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.observability import logs
@@ -48,6 +51,17 @@ _GET_CONNECTION: Any = connection.ConnectionPool.get_connection.__wrapped__  # t
 
 # A parser of requests has no state, and reads the descriptors of all fields when it is made.
 _request_parser = lru_cache(interceptors.RequestParser)
+
+
+def _callbacks(named: dict[str, Any]) -> CaseInsensitiveDict:
+    """Return redis-py's functions for responses, whose names are in capitals."""
+    callbacks = CaseInsensitiveDict({})
+    dict.update(callbacks, named)
+    return callbacks
+
+
+# The policy of retries, of which there are none here, has nothing that is to be copied deeply.
+_SHALLOW = SimpleNamespace(deepcopy=copy.copy)
 
 
 def _record_nothing(*_: Any, **__: Any) -> _Nothing:
@@ -127,6 +141,8 @@ def replaced_world(
             (client, "record_operation_duration", _record_nothing),
             (connection, "record_connection_count", _record_nothing),
             (connection, "get_pool_name", lambda _: ""),
+            (connection, "copy", _SHALLOW),
+            (client, "CaseInsensitiveDict", _callbacks),
             (connection.ConnectionPool, "get_connection", _GET_CONNECTION),
             # Its only listener sends new credentials, of which the simulated Redis has none.
             (event.EventDispatcher, "dispatch_async", _record_nothing),

@@ -214,6 +214,8 @@ def encode(value: Any, *, pushed: Any = False) -> bytes:
     """Return a value in the protocol of Redis (RESP)."""
     if type(value) is bytes:
         return b"$%d\r\n%s\r\n" % (len(value), value)
+    if type(value) is str:
+        return encode(value.encode())
     if value is None:
         return b"$-1\r\n"
     if isinstance(value, bool | int):
