@@ -27,9 +27,9 @@ SKEW_SECONDS = 2.0
 LIVES = (12.0, 20.0, 60.0)
 
 WEIGHTS = {
-    "token": 48,
-    "read": 17,
-    "write": 12,
+    "token": 51,
+    "read": 15,
+    "write": 11,
     "burst": 2,
     "storm": 1,
     "authorize": 4,
