@@ -70,6 +70,16 @@ class Services(
     """The seconds since that was issued."""
     late: list[str] = field(default_factory=list)
     """The access keys that iam returns first, because the call that drops them is on its way."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    held: dict[int, asyncio.Event] = field(default_factory=dict)
+    """What the responses for a revision wait for."""
+
+    async def arrive(self, call: str, revision: int) -> None:
+        """Record a call, and wait as long as its response is held."""
+        self.calls.append(call)
+        self.arrived.set()
+        if revision in self.held:
+            await self.held[revision].wait()
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.calls.append("account")
@@ -80,7 +90,7 @@ class Services(
         return account_service_pb2.GetAccountResponse(account=account)
 
     async def GetAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.calls.append("token")
+        await self.arrive("token", request.expected_revision)
         await asyncio.sleep(0.02)
         if self.error:
             raise self.error
@@ -102,7 +112,7 @@ class Services(
         return iam_service_pb2.InvalidateCredentialsResponse()
 
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.calls.append("role")
+        await self.arrive("role", request.expected_revision)
         self.expected.append(request.expected_revision)
         response = iam_service_pb2.AssumeRoleResponse(
             access_key_id=self.late.pop() if self.late else self.kept or f"k{len(self.calls)}",
@@ -217,6 +227,19 @@ async def test_a_value_of_an_older_revision_is_requested_again_and_not_used(benc
     value = await get(after)
     assert await get(after) is value
     assert bench.services.expected == [5, 5, 5]
+
+
+@pytest.mark.parametrize("source", ["tokens", "credentials"])
+async def test_a_late_value_of_an_older_revision_does_not_replace_a_newer_one(bench: Bench, source: str) -> None:
+    get, before = getattr(bench, source).get, account(revision=4)
+    bench.services.held[4] = asyncio.Event()
+    late = asyncio.create_task(get(before))
+    await bench.services.arrived.wait()
+    newer = await get(account(5, before.account_id))
+    bench.services.held[4].set()
+    await late
+    assert await get(account(5, before.account_id)) is newer
+    assert len(bench.services.calls) == 2
 
 
 async def test_a_value_in_redis_saves_a_call_of_the_service(bench: Bench) -> None:

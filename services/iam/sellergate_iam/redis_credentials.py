@@ -34,6 +34,7 @@ def redis_credentials(
         encode=_encode,
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
+        version=lambda key: key.revision if isinstance(key, Role) else 0,
     )
     store = EntryStore(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
     return RedisEntries(store, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), CREDENTIALS_DONE))

@@ -33,10 +33,11 @@ class MemoryEntry(Generic[_Key, _Value]):
 
 
 class EntryMemory(Generic[_Key, _Value]):
-    """Copies by subject (an account); of a subject with several keys, only the last one."""
+    """Copies by subject (an account); of a subject with several keys, only the last one of the newest version."""
 
-    def __init__(self, subject: Callable[[_Key], str]) -> None:
+    def __init__(self, subject: Callable[[_Key], str], version: Callable[[_Key], int]) -> None:
         self._subject = subject
+        self._version = version
         self._held: Lru[str, MemoryEntry[_Key, _Value]] = Lru(SIZE)
         self._generation = 0
 
@@ -50,8 +51,11 @@ class EntryMemory(Generic[_Key, _Value]):
         return held.generation == self._generation
 
     def put(self, key: _Key, value: _Value, renew_at: float) -> None:
-        """Store a copy."""
-        self._held.put(self._subject(key), MemoryEntry(key, value, renew_at, self._generation))
+        """Store a copy, unless there is one of a newer version: a fetch for an older one may end after the change."""
+        subject = self._subject(key)
+        held = self._held.get(subject)
+        if held is None or self._version(held.key) <= self._version(key):
+            self._held.put(subject, MemoryEntry(key, value, renew_at, self._generation))
 
     def all(self) -> list[MemoryEntry[_Key, _Value]]:
         """Return all copies, the most recently used last."""

@@ -32,13 +32,17 @@ _Value = TypeVar("_Value", bound=Expiring)
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[_Key, _Value]):
-    """The encoding of keys and values: the name in Redis, the subject to announce, the text, and a value's mark."""
+    """The encoding of keys and values: the name in Redis, the subject to announce, the text, and a value's mark.
+
+    `version` orders the keys of one subject: a change of an account gives it a key with a greater number.
+    """
 
     name: Callable[[_Key], str]
     subject: Callable[[_Key], str]
     encode: Callable[[_Value], str]
     decode: Callable[[str], _Value]
     mark: Callable[[_Value], Any]
+    version: Callable[[_Key], int] = lambda _: 0
 
 
 class EntryStore(Generic[_Key, _Value]):
@@ -58,7 +62,7 @@ class EntryStore(Generic[_Key, _Value]):
         self._jitter = jitter
         self.counts = Counts()
         self.negative_cache = NegativeCache(cache, service, clock.monotonic)
-        self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
+        self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject, codec.version)
         self._refused = RefusedMarks(clock.monotonic)
         self.refill = Refill(cache.mark, self.share_all, clock)
 

@@ -91,11 +91,17 @@ class ReadThroughCache(Generic[_Value]):
                 if value is None or not is_acceptable(value, self._now()):
                     raise
                 get_logger().warning("owner_unavailable", reason=error.reason)
-        seconds = copy_seconds(value, self._now())
-        # The value is cached under its own revision, since the owner may have a later one. Without a revision it is not cached.
-        if seconds > 0 and revision:
-            self._memory.put(account.account_id, (revision, value), seconds)
+        self._remember(account.account_id, revision, value)
         return value
+
+    def _remember(self, account_id: str, revision: int, value: _Value) -> None:
+        """Cache a value under its own revision, since the owner may have a later one; without a revision it is not cached.
+
+        A value of a newer revision stays: a fetch for an older one may end after the change.
+        """
+        seconds, held = copy_seconds(value, self._now()), self._memory.get(account_id)
+        if seconds > 0 and revision and (held is None or held[0] <= revision):
+            self._memory.put(account_id, (revision, value), seconds)
 
     async def _shared(self, name: str) -> _Value | None:
         opened = await self._entries.get_living(name)

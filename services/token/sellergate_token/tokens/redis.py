@@ -45,6 +45,7 @@ def redis_tokens(
         encode=_encode,
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
+        version=lambda key: key.revision if isinstance(key, AccountView) else 0,
     )
     store = EntryStore(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
     return RedisEntries(store, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), TOKEN_DONE), admit)

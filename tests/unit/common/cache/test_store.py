@@ -77,6 +77,29 @@ async def test_only_a_living_copy_is_given_back_to_redis(left: float, added: lis
     assert (found is not None) is bool(added)
 
 
+async def test_a_late_value_of_an_older_version_does_not_replace_a_copy_of_a_newer_one() -> None:
+    """Without Redis this process has nothing but its copy, and would fetch the newer version once more."""
+    codec: Codec[tuple[str, int], Value] = Codec(
+        name=str,
+        subject=lambda key: key[0],
+        encode=str,
+        decode=lambda _: Value(0),
+        mark=str,
+        version=lambda key: key[1],
+    )
+    clock = Clock(wall=lambda: 1000.0, monotonic=lambda: 1000.0)
+    store = EntryStore(cast("SealedCache", cast("Any", LostCache())), codec, "token", clock, lambda: 0.5)
+    newer = await store.keep(("a", 2), Value(1030.0), None)
+    await store.keep(("a", 1), Value(1060.0), None)
+    found = await store.look_up(("a", 2), None)
+    assert found is not None
+    assert found.value is newer
+    await store.keep(("a", 2), Value(1060.0), None)
+    found = await store.look_up(("a", 2), None)
+    assert found is not None
+    assert found.value.expire_time == 1060.0
+
+
 @pytest.mark.parametrize("error", [ValueError, TypeError, KeyError])
 async def test_an_entry_in_another_releases_shape_is_a_miss_and_matches_no_mark(error: type[Exception]) -> None:
     def decode(_: str) -> Value:
