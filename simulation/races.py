@@ -15,9 +15,12 @@ from simulation import gateway, revisions
 from simulation.faults import SLOWEST_COMMIT
 from simulation.invariants import TRUST_SECONDS
 from simulation.plan import REPLICAS, Fault, Operation
+from simulation.world.loop import WORLD, later_on
 
 # The seconds between two rounds of reads while a COMMIT is slow.
 ROUND_SECONDS = 0.1
+# The longest time from an exchange until callers use its token, in seconds.
+STORE_SECONDS = 0.01
 # The seconds for which a read has been on its way when the change is requested.
 HEAD_START_SECONDS = 0.02
 # The seconds by which an account arrives late: longer than a COMMIT and the pause between requests for changes.
@@ -65,6 +68,17 @@ async def reading_meanwhile(client: Any, operation: Operation) -> AsyncIterator[
             database.slowest_commit = 0.0
         if reads is not None:
             await asyncio.wait({reads})
+
+
+def use_after_exchange(client: Any, operation: Operation) -> None:
+    """Request tokens of all replicas within milliseconds of the next exchange, while its token is on its way to Redis."""
+
+    def use() -> None:
+        calls = (client.get_token(operation.account, replica, 1.0) for replica in range(REPLICAS["token"]))
+        asyncio.get_running_loop().create_task(gather(*calls)).add_done_callback(retrieve)
+
+    seconds = STORE_SECONDS * operation.draw
+    client.world.amazon.on_exchange.append(lambda *_: later_on(WORLD, seconds, use))
 
 
 @asynccontextmanager

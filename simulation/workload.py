@@ -28,7 +28,7 @@ from simulation.history import History
 from simulation.invariants import PROMPT_SECONDS, Checker
 from simulation.other_tokens import OtherTokens
 from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, SPARE, Operation
-from simulation.races import ask_isolated, gather, is_slow, late_reads, reading_meanwhile
+from simulation.races import ask_isolated, gather, is_slow, late_reads, reading_meanwhile, use_after_exchange
 from simulation.rotation import deliver_secrets
 from simulation.seldom import Seldom
 from simulation.world.amazon import APPLICATION, CLIENT_ID
@@ -208,6 +208,7 @@ class Client:
         account_id, seller = self.accounts[operation.account]
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
         stub = self.token_stub(operation.replica)
+        use_after_exchange(self, operation)
         with self.checker.accounts[seller].may_exchange(lambda: self.checker.now, FLIGHT_SECONDS) as verification:
             found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
             verification.continues = 0.0
